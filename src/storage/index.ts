@@ -1,0 +1,3 @@
+export { type StorageCall, StorageError } from './errors.ts';
+export { MemoryStorage } from './memory-storage.ts';
+export type { Storage } from './storage.ts';
