@@ -78,7 +78,7 @@ export const PACKED_ARGUMENT_COUNT = 3;
 
 /** Tenants are handed ranges of user opcodes from here up, each of `TENANT_OPCODE_RANGE`. */
 export const TENANT_OPCODE_BASE = 0x4000_0000;
-export const TENANT_OPCODE_RANGE = 1 << 20;
+export const TENANT_OPCODE_RANGE: number = 1 << 20;
 
 /** Whether the protocol keeps an opcode number for itself, so that a user cannot define it. */
 export function isSystemOpcode(opcode: number): boolean {

@@ -1,0 +1,205 @@
+/**
+ * Worker threads over shared memory: real concurrency, so real races, without a GPU.
+ *
+ * Lanes are dealt over the workers one by one. Nothing orders the slots of an epoch, so their order is shuffled before
+ * each drain: a schedule that always serves slot 3 before slot 4 would hide what depends on that.
+ */
+
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { type Backend, BackendFaultError, type DrainReport, KernelMachine, type Slot } from '../src/backend/index.ts';
+import { FAULT_WORDS, type Kernel, lowerToJavaScript, observationLayoutOf, planMemory } from '../src/kernel/index.ts';
+import type { ObservationLayout } from '../src/observe/index.ts';
+import { ControlWord, DEBUG_WORDS, SLOT_WORDS } from '../src/protocol/index.ts';
+import { RandomWords } from '../src/base/random.ts';
+
+export interface ThreadsOptions {
+  /** Default: one a core, at least 2 and at most 8. */
+  readonly workerCount?: number;
+  /** Of the shuffling; the same seed deals the same lanes, though never the same schedule. */
+  readonly seed?: number;
+  /** A drain that takes longer is a hang. Default 10,000. */
+  readonly deadlineMs?: number;
+}
+
+/** Where in the control words what is; the worker is told, so that it needs no import. */
+const word = { GENERATION: 0, ARRIVED: 1, FINISHED: 2, LANES: 3, STOP: 4, FAILED: 5 } as const;
+const CONTROL_WORDS = 6;
+const MESSAGE_BYTES = 2_048;
+
+/** What the workers share with the host. Made anew with the workers, since a worker that hung may still write to it. */
+interface Shared {
+  readonly machine: KernelMachine;
+  readonly lanes: Uint32Array;
+  readonly control: Int32Array;
+  readonly message: Uint8Array;
+  readonly workers: readonly Worker[];
+}
+
+export class ThreadsBackend implements Backend {
+  readonly name = 'threads';
+  readonly slotCount: number;
+  readonly layout: ObservationLayout;
+  readonly epochWord: number = ControlWord.EPOCH;
+  readonly workerCount: number;
+  readonly seed: number;
+  readonly #kernel: Kernel;
+  readonly #program: string;
+  readonly #deadlineMs: number;
+  readonly #random: RandomWords;
+  #shared: Shared | undefined;
+
+  constructor(kernel: Kernel, options: ThreadsOptions = {}) {
+    this.#kernel = kernel;
+    this.#program = lowerToJavaScript(kernel, 'shared');
+    this.#deadlineMs = options.deadlineMs ?? 10_000;
+    this.workerCount = options.workerCount ?? Math.min(8, Math.max(2, availableParallelism()));
+    this.seed = options.seed ?? (Math.random() * 2 ** 32) >>> 0;
+    this.#random = new RandomWords(this.seed);
+    this.slotCount = kernel.slotCount;
+    this.layout = observationLayoutOf(kernel);
+  }
+
+  start(): void | Promise<void> {
+    if (this.#shared === undefined) return this.#spawn();
+    this.#shared.machine.reset();
+  }
+
+  publish(slotIndex: number, slot: Slot): void {
+    this.#running().machine.publish(slotIndex, slot);
+  }
+
+  drain(): DrainReport {
+    const { machine, lanes, control } = this.#running();
+    const laneCount = machine.outstandingCount;
+    if (laneCount === 0) return machine.collect();
+    lanes.set(machine.outstanding.subarray(0, laneCount));
+    this.#random.shuffle(lanes, laneCount);
+    control[word.LANES] = laneCount;
+    control[word.ARRIVED] = 0;
+    control[word.FINISHED] = 0;
+    Atomics.add(control, word.GENERATION, 1);
+    Atomics.notify(control, word.GENERATION);
+    this.#waitForWorkers();
+    return machine.collect();
+  }
+
+  observe(snapshot: Uint32Array): void {
+    this.#running().machine.observe(snapshot);
+  }
+
+  restore(snapshot: Uint32Array): void {
+    this.#running().machine.restore(snapshot);
+  }
+
+  async stop(): Promise<void> {
+    const shared = this.#shared;
+    this.#shared = undefined;
+    if (shared === undefined) return;
+    Atomics.store(shared.control, word.STOP, 1);
+    Atomics.add(shared.control, word.GENERATION, 1);
+    Atomics.notify(shared.control, word.GENERATION);
+    await Promise.all(shared.workers.map((worker) => worker.terminate()));
+  }
+
+  #running(): Shared {
+    if (this.#shared !== undefined) return this.#shared;
+    throw new BackendFaultError(this.name, 'unavailable', 'it is not running', 'call start() first and wait for it.');
+  }
+
+  async #spawn(): Promise<void> {
+    const kernel = this.#kernel;
+    const memory = new SharedArrayBuffer(planMemory(kernel).totalBytes);
+    const lanes = new SharedArrayBuffer(kernel.slotCount * 4);
+    const control = new SharedArrayBuffer(CONTROL_WORDS * 4);
+    const message = new SharedArrayBuffer(MESSAGE_BYTES);
+    const common = { program: this.#program, memory, views: viewsOf(kernel), tables: sharedTables(kernel), lanes, control };
+    const workers = Array.from({ length: this.workerCount }, (_, workerIndex) => {
+      const workerData = { ...common, message, word, workerIndex, workerCount: this.workerCount };
+      return new Worker(new URL('./threads-worker.js', import.meta.url), { workerData, name: `vrrl-lanes-${workerIndex}` });
+    });
+    try {
+      await Promise.all(workers.map(untilReady));
+    } catch (cause) {
+      await Promise.all(workers.map((worker) => worker.terminate()));
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const fix = 'see the cause; --backend reference needs no threads.';
+      throw new BackendFaultError(this.name, 'crash', `a worker did not start: ${reason}`, fix, {}, { cause });
+    }
+    // Only now: a worker that nobody waits for must not keep the process alive, one that starts up must.
+    for (const worker of workers) worker.unref();
+    const machine = new KernelMachine(kernel, memory);
+    machine.reset();
+    this.#shared = {
+      machine,
+      lanes: new Uint32Array(lanes),
+      control: new Int32Array(control),
+      message: new Uint8Array(message),
+      workers,
+    };
+  }
+
+  /** Sleeps in this thread until the last worker is through: a wait that gave the loop a turn would cost more. */
+  #waitForWorkers(): void {
+    const { control } = this.#running();
+    const deadline = performance.now() + this.#deadlineMs;
+    for (;;) {
+      const finished = Atomics.load(control, word.FINISHED);
+      if (finished === this.workerCount) break;
+      const left = deadline - performance.now();
+      if (left <= 0) throw this.#hung(finished);
+      Atomics.wait(control, word.FINISHED, finished, left);
+    }
+    if (Atomics.load(control, word.FAILED) !== 0) throw this.#failed();
+  }
+
+  #hung(finished: number): BackendFaultError {
+    const evidence = { deadlineMs: this.#deadlineMs, workersFinished: finished, workersStarted: this.workerCount };
+    void this.#abandon();
+    const what = `a drain did not end within ${this.#deadlineMs} ms`;
+    return new BackendFaultError(this.name, 'hang', what, 'look for a loop with a huge bound in the kernel.', evidence);
+  }
+
+  #failed(): BackendFaultError {
+    const { message } = this.#running();
+    // TextDecoder refuses shared memory.
+    const text = new TextDecoder().decode(message.slice()).replace(/\0+$/, '');
+    void this.#abandon();
+    return new BackendFaultError(this.name, 'crash', `a worker failed: ${text}`, 'report this with the kernel.', {});
+  }
+
+  #abandon(): Promise<unknown> {
+    const workers = this.#shared?.workers ?? [];
+    this.#shared = undefined;
+    return Promise.all(workers.map((worker) => worker.terminate()));
+  }
+}
+
+function untilReady(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', () => resolve());
+    worker.once('error', reject);
+    worker.once('exit', (status) => reject(new Error(`it ended with status ${status}`)));
+  });
+}
+
+function viewsOf(kernel: Kernel): { name: string; byteOffset: number; words: number }[] {
+  const plan = planMemory(kernel);
+  return [
+    { name: 'ring', byteOffset: plan.ringByteOffset, words: kernel.slotCount * SLOT_WORDS },
+    { name: 'control', byteOffset: plan.controlByteOffset, words: kernel.controlWords },
+    { name: 'debug', byteOffset: plan.debugByteOffset, words: DEBUG_WORDS },
+    { name: 'faults', byteOffset: plan.faultsByteOffset, words: kernel.slotCount * FAULT_WORDS },
+  ];
+}
+
+/** Tables are copied into shared memory once, not once a worker. */
+function sharedTables(kernel: Kernel): Record<string, Uint32Array> {
+  return Object.fromEntries(
+    kernel.tables.map((table) => {
+      const shared = new Uint32Array(new SharedArrayBuffer(table.words.byteLength));
+      shared.set(table.words);
+      return [table.name, shared];
+    }),
+  );
+}

@@ -1,0 +1,12 @@
+/** What runs slots: the interface to implement, the serial reference, and the host's side of kernels in memory. */
+export {
+  type Awaitable,
+  type Backend,
+  type BackendFactory,
+  type DrainReport,
+  isPromise,
+  type Slot,
+} from './backend.ts';
+export { BackendFaultError, type BackendFaultKind, PublishError } from './errors.ts';
+export { KernelMachine } from './kernel-machine.ts';
+export { ReferenceBackend } from './reference-backend.ts';

@@ -1,0 +1,51 @@
+/** Kernels as data: write one, check it, print it, store it, lower it. */
+export { Condition, type Operand, RoutineBuilder, Value, Variable } from './builder.ts';
+export { builtinOpcodes, plainTurn } from './builtin.ts';
+export { checkKernel } from './check.ts';
+export {
+  findOpcode,
+  type Kernel,
+  type KernelDefinition,
+  type Memory,
+  memoriesOf,
+  observationLayoutOf,
+} from './definition.ts';
+export { KernelError } from './errors.ts';
+export {
+  explainFault,
+  FAULT_WORDS,
+  FaultReason,
+  type FaultReasonName,
+  type FaultSite,
+  FaultSites,
+  faultWord,
+  type SlotFault,
+} from './fault-sites.ts';
+export { type KernelJson, kernelIdentity, kernelToJson } from './identity.ts';
+export type {
+  AccessKind,
+  ArithmeticOperator,
+  AtomicOperation,
+  BarrierScope,
+  BinaryOperator,
+  ComparisonOperator,
+  Expression,
+  LogicalOperator,
+  OpcodeDefinition,
+  Statement,
+  Table,
+  Type,
+} from './ir.ts';
+export { defineKernel, finishKernel, kernelFromJson, type KernelOptions } from './kernel.ts';
+export {
+  bindLoweredKernel,
+  canBeInner,
+  type JavaScriptDialect,
+  type KernelMemories,
+  type LoweredKernel,
+  lowerToJavaScript,
+  type MemoryPlan,
+  planMemory,
+} from './lower-to-javascript.ts';
+export { opcode } from './opcode.ts';
+export { printExpression, printKernel } from './print.ts';

@@ -1,0 +1,94 @@
+/** Making kernels: from options, from a rewritten definition, from JSON that somebody else wrote. */
+
+import { decodeBase64 } from '../base/base64.ts';
+import type { Region } from '../observe/layout.ts';
+import { DEBUG_WORDS, MIN_CONTROL_WORDS, TENANT_MASK_COUNT } from '../protocol/layout.ts';
+import { builtinOpcodes, plainTurn } from './builtin.ts';
+import { checkKernel } from './check.ts';
+import type { Kernel, KernelDefinition } from './definition.ts';
+import { KernelError } from './errors.ts';
+import { type KernelJson, kernelIdentity } from './identity.ts';
+import type { OpcodeDefinition } from './ir.ts';
+
+/** What {@link defineKernel} takes; everything but the name has a default. */
+export interface KernelOptions {
+  readonly name: string;
+  /** Default 256. */
+  readonly slotCount?: number;
+  /** Observable words after the protocol's 160. Default 864, so that control memory has 1,024 words. */
+  readonly observableWords?: number;
+  /** Default 29, every tenant that has a mask. */
+  readonly tenantCount?: number;
+  readonly tables?: Readonly<Record<string, Uint32Array>>;
+  /** Added to the built-in ones. */
+  readonly opcodes?: readonly OpcodeDefinition[];
+  /** Added to the built-in ones, which observe everything exactly but the debug log's records, a multiset. */
+  readonly regions?: readonly Region[];
+}
+
+/**
+ * A kernel with the built-in opcodes and the plain turn, plus what is given.
+ *
+ * @throws KernelError with everything that is wrong with it.
+ */
+export function defineKernel(options: KernelOptions): Kernel {
+  return finishKernel({
+    name: options.name,
+    slotCount: options.slotCount ?? 256,
+    controlWords: MIN_CONTROL_WORDS + (options.observableWords ?? 864),
+    tenantCount: options.tenantCount ?? TENANT_MASK_COUNT,
+    tables: Object.entries(options.tables ?? {}).map(([name, words]) => ({ name, words })),
+    turn: plainTurn(),
+    opcodes: [...builtinOpcodes(), ...(options.opcodes ?? [])],
+    regions: [...DEBUG_REGIONS, ...(options.regions ?? [])],
+  });
+}
+
+/** Checks a definition and gives it its identity. For definitions read from a file or made by rewriting another. */
+export function finishKernel(definition: KernelDefinition): Kernel {
+  checkKernel(definition);
+  return { ...definition, identity: kernelIdentity(definition) };
+}
+
+/**
+ * A kernel from JSON data of unknown origin. Nothing in it is trusted: it is checked like one that was just written.
+ *
+ * @throws KernelError with everything that is wrong with it.
+ */
+export function kernelFromJson(json: unknown): Kernel {
+  if (typeof json !== 'object' || json === null) throw notAKernel('it is not an object');
+  // The cast claims nothing that checkKernel, called by finishKernel, does not verify field by field.
+  const data = json as Partial<KernelJson>;
+  if (!Array.isArray(data.tables)) throw notAKernel('tables is not a list');
+  const tables = data.tables.map((table, index) => {
+    if (typeof table?.name !== 'string' || typeof table.words !== 'string') {
+      throw notAKernel(`table ${index} has no name or no words`);
+    }
+    return { name: table.name, words: decodeWords(table.words) };
+  });
+  const { name, slotCount, controlWords, tenantCount, turn, opcodes, regions } = data as KernelJson;
+  return finishKernel({ name, slotCount, controlWords, tenantCount, tables, turn, opcodes, regions });
+}
+
+function notAKernel(problem: string): KernelError {
+  return new KernelError([problem], 'use a kernel that vrrl wrote, or give one with --kernel.');
+}
+
+function decodeWords(text: string): Uint32Array {
+  const bytes = decodeBase64(text);
+  if (bytes === undefined || bytes.length % 4 !== 0) throw notAKernel('a table is not base64 of whole words');
+  return new Uint32Array(bytes.slice().buffer);
+}
+
+/** The order of PRINTF records is the schedule's; which records there are is not. */
+const DEBUG_REGIONS: readonly Region[] = [
+  {
+    name: 'printf records',
+    area: 'debug',
+    start: 1,
+    count: DEBUG_WORDS - 1,
+    equivalence: 'multiset',
+    recordWords: 4,
+    usedWordsAt: 0,
+  },
+];

@@ -1,0 +1,362 @@
+/**
+ * A kernel as a JavaScript program.
+ *
+ * Two dialects share everything but how memory is reached. `serial` uses ordinary loads and stores, since one thread
+ * runs all lanes. `shared` uses `Atomics` for what the kernel calls atomic and ordinary loads and stores for what it calls
+ * plain, so that what races in the kernel races in the program.
+ *
+ * The program is text, because it has to cross to workers, and because an engine optimises a program with constant sizes
+ * and offsets far better than an interpreter. Nothing from a kernel reaches the text but checked names and numbers.
+ */
+
+import { WORD_BYTES } from '../base/words.ts';
+import { DEBUG_WORDS, PACKED_ARGUMENT_COUNT, SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/layout.ts';
+import { type KernelDefinition, memoriesOf } from './definition.ts';
+import { FAULT_WORDS, FaultReason, FaultSites, faultWord } from './fault-sites.ts';
+import type { AtomicOperation, BinaryOperator, Expression, OpcodeDefinition, Statement } from './ir.ts';
+
+export type JavaScriptDialect = 'serial' | 'shared';
+
+/** The memories of one running kernel, as a lowered program takes them. */
+export interface KernelMemories {
+  readonly ring: Uint32Array;
+  readonly control: Uint32Array;
+  readonly debug: Uint32Array;
+  /** `FAULT_WORDS` a slot. */
+  readonly faults: Uint32Array;
+  readonly tables: Readonly<Record<string, Uint32Array>>;
+}
+
+/** A lowered kernel, bound to its memories. */
+export interface LoweredKernel {
+  /** One lane's turn each for `slotIndices[begin]`, `[begin + step]`, … below `end`. */
+  runTurns(slotIndices: Uint32Array, begin: number, step: number, end: number): void;
+}
+
+/** The body of a function that takes `memories` and returns a {@link LoweredKernel}. */
+export function lowerToJavaScript(kernel: KernelDefinition, dialect: JavaScriptDialect): string {
+  return new JavaScriptLowering(kernel, dialect).program();
+}
+
+/** Binds a lowered program to memories. The program is as trustworthy as the check that the kernel passed. */
+export function bindLoweredKernel(program: string, memories: KernelMemories): LoweredKernel {
+  return new Function('memories', program)(memories) as LoweredKernel;
+}
+
+/** Bytes that a kernel's writable memories take, and where each begins; for backends that share one buffer. */
+export interface MemoryPlan {
+  readonly ringByteOffset: number;
+  readonly controlByteOffset: number;
+  readonly debugByteOffset: number;
+  readonly faultsByteOffset: number;
+  readonly totalBytes: number;
+}
+
+/** Lays the writable memories end to end. */
+export function planMemory(kernel: KernelDefinition): MemoryPlan {
+  const ringByteOffset = 0;
+  const controlByteOffset = ringByteOffset + kernel.slotCount * SLOT_WORDS * WORD_BYTES;
+  const debugByteOffset = controlByteOffset + kernel.controlWords * WORD_BYTES;
+  const faultsByteOffset = debugByteOffset + DEBUG_WORDS * WORD_BYTES;
+  const totalBytes = faultsByteOffset + kernel.slotCount * FAULT_WORDS * WORD_BYTES;
+  return { ringByteOffset, controlByteOffset, debugByteOffset, faultsByteOffset, totalBytes };
+}
+
+class JavaScriptLowering {
+  readonly #kernel: KernelDefinition;
+  readonly #dialect: JavaScriptDialect;
+  readonly #sites: FaultSites;
+  readonly #memoryWords: ReadonlyMap<string, number>;
+  readonly #lines: string[] = [];
+  #temporaryCount = 0;
+
+  constructor(kernel: KernelDefinition, dialect: JavaScriptDialect) {
+    this.#kernel = kernel;
+    this.#dialect = dialect;
+    this.#sites = new FaultSites(kernel);
+    this.#memoryWords = new Map(memoriesOf(kernel).map((memory) => [memory.name, memory.words]));
+  }
+
+  program(): string {
+    this.#line("'use strict';");
+    this.#line('const { ring: m_ring, control: m_control, debug: m_debug, faults: m_faults } = memories;');
+    for (const table of this.#kernel.tables) this.#line(`const m_${table.name} = memories.tables.${table.name};`);
+    this.#helpers();
+    for (const definition of this.#kernel.opcodes) this.#handler(definition);
+    this.#turn();
+    this.#line('return { runTurns(slotIndices, begin, step, end) {');
+    this.#line('  for (let next = begin; next < end; next += step) turn(slotIndices[next]);');
+    this.#line('} };');
+    return this.#lines.join('\n');
+  }
+
+  #line(text: string): void {
+    this.#lines.push(text);
+  }
+
+  #helpers(): void {
+    this.#line('function raise(slotBase, reason, detail) {');
+    this.#line(`  const fault = slotBase / ${SLOT_WORDS} * ${FAULT_WORDS};`);
+    this.#line('  m_faults[fault] = reason; m_faults[fault + 1] = detail;');
+    this.#line(`  ${this.#storeText('m_ring', `slotBase + ${SlotWord.STATUS}`, String(SlotStatus.FAULT), 'atomic')};`);
+    this.#line('  return 1;');
+    this.#line('}');
+    this.#line('function divide(left, right) { return right === 0 ? left : (left / right) >>> 0; }');
+    this.#line('function remainder(left, right) { return right === 0 ? 0 : left % right; }');
+    if (this.#dialect !== 'shared') return;
+    // Atomics has no minimum and maximum; a loop that retries on a lost race is the usual way to have them.
+    for (const [name, choice] of [
+      ['minimum', 'Math.min'],
+      ['maximum', 'Math.max'],
+    ]) {
+      this.#line(`function atomic_${name}(memory, index, value) {`);
+      this.#line('  for (let before = Atomics.load(memory, index); ;) {');
+      this.#line(`    const seen = Atomics.compareExchange(memory, index, before, ${choice}(before, value));`);
+      this.#line('    if (seen === before) return before;');
+      this.#line('    before = seen;');
+      this.#line('  }');
+      this.#line('}');
+    }
+  }
+
+  #handler(definition: OpcodeDefinition): void {
+    this.#line(`function handle_${definition.name}(slotBase, argumentBase) {`);
+    this.#statements(definition.body, 1);
+    this.#line('  return 0;');
+    this.#line('}');
+  }
+
+  #turn(): void {
+    this.#line('function turn(slotIndex) {');
+    this.#line(`  const slotBase = slotIndex * ${SLOT_WORDS};`);
+    this.#statements(this.#kernel.turn, 1);
+    this.#line('  return 0;');
+    this.#line('}');
+  }
+
+  #statements(statements: readonly Statement[], depth: number): void {
+    for (const statement of statements) this.#statement(statement, depth);
+  }
+
+  #statement(statement: Statement, depth: number): void {
+    const emit = (text: string) => this.#line('  '.repeat(depth) + text);
+    switch (statement.kind) {
+      case 'let':
+        return emit(`const ${local(statement.name)} = ${expressionText(statement.value)};`);
+      case 'variable':
+        return emit(`let ${local(statement.name)} = ${expressionText(statement.value)};`);
+      case 'assign':
+        return emit(`${local(statement.name)} = ${expressionText(statement.value)};`);
+      case 'load': {
+        const index = this.#checkedIndex(statement, emit);
+        const memory = `m_${statement.memory}`;
+        const atomic = statement.access === 'atomic' && this.#dialect === 'shared';
+        return emit(`const ${local(statement.name)} = ${atomic ? `Atomics.load(${memory}, ${index})` : `${memory}[${index}]`};`);
+      }
+      case 'store': {
+        const index = this.#checkedIndex(statement, emit);
+        const value = expressionText(statement.value);
+        return emit(`${this.#storeText(`m_${statement.memory}`, index, value, statement.access)};`);
+      }
+      case 'atomic':
+        return this.#atomic(statement, emit);
+      case 'compareExchange':
+        return this.#compareExchange(statement, emit);
+      case 'if':
+        emit(`if (${expressionText(statement.condition)}) {`);
+        this.#statements(statement.then, depth + 1);
+        if (statement.otherwise.length > 0) {
+          emit('} else {');
+          this.#statements(statement.otherwise, depth + 1);
+        }
+        return emit('}');
+      case 'loop':
+        return this.#loop(statement, depth, emit);
+      case 'dispatch':
+        return this.#dispatch(statement, emit);
+      case 'fault': {
+        const reason = faultWord(FaultReason.RAISED, this.#sites.numberOf(statement));
+        return emit(`return raise(slotBase, ${reason}, ${expressionText(statement.code)});`);
+      }
+      case 'break':
+        return emit('break;');
+      case 'finish':
+        return emit('return 0;');
+      case 'barrier':
+        // Atomics are sequentially consistent and order everything around them; one thread needs no order at all.
+        return this.#dialect === 'shared' ? emit('Atomics.load(m_control, 0);') : undefined;
+    }
+  }
+
+  #atomic(statement: Extract<Statement, { kind: 'atomic' }>, emit: (text: string) => void): void {
+    const index = this.#checkedIndex(statement, emit);
+    const memory = `m_${statement.memory}`;
+    const name = local(statement.name);
+    const value = expressionText(statement.value);
+    if (this.#dialect === 'shared') {
+      return emit(`const ${name} = ${SHARED_OPERATIONS[statement.operation]}(${memory}, ${index}, ${value});`);
+    }
+    emit(`const ${name} = ${memory}[${index}];`);
+    emit(`${memory}[${index}] = ${SERIAL_OPERATIONS[statement.operation](name, value)};`);
+  }
+
+  #compareExchange(statement: Extract<Statement, { kind: 'compareExchange' }>, emit: (text: string) => void): void {
+    const index = this.#checkedIndex(statement, emit);
+    const memory = `m_${statement.memory}`;
+    const name = local(statement.name);
+    const expected = expressionText(statement.expected);
+    const desired = expressionText(statement.desired);
+    if (this.#dialect === 'shared') {
+      return emit(`const ${name} = Atomics.compareExchange(${memory}, ${index}, ${expected}, ${desired});`);
+    }
+    emit(`const ${name} = ${memory}[${index}];`);
+    emit(`if (${name} === ${expected}) ${memory}[${index}] = ${desired};`);
+  }
+
+  #loop(statement: Extract<Statement, { kind: 'loop' }>, depth: number, emit: (text: string) => void): void {
+    const index = local(statement.name);
+    const below = this.#temporary();
+    const turns = this.#temporary();
+    const begin = `${index} = ${expressionText(statement.from)}, ${below} = ${expressionText(statement.below)}, ${turns} = 0`;
+    emit(`for (let ${begin}; ${index} < ${below} && ${turns} < ${statement.atMost}; ${index} += 1, ${turns} += 1) {`);
+    this.#statements(statement.body, depth + 1);
+    emit('}');
+  }
+
+  #dispatch(statement: Extract<Statement, { kind: 'dispatch' }>, emit: (text: string) => void): void {
+    const opcode = this.#temporary();
+    const base = this.#temporary();
+    emit(`const ${opcode} = ${expressionText(statement.opcode)}, ${base} = ${expressionText(statement.argumentBase)};`);
+    emit(`switch (${opcode}) {`);
+    for (const definition of this.#kernel.opcodes) {
+      if (statement.inner && !canBeInner(definition)) continue;
+      emit(`  case ${definition.code}: if (handle_${definition.name}(slotBase, ${base}) !== 0) return 1; break;`);
+    }
+    const reason = faultWord(FaultReason.NO_HANDLER, this.#sites.numberOf(statement));
+    emit(`  default: return raise(slotBase, ${reason}, ${opcode});`);
+    emit('}');
+  }
+
+  /** The text of an index that is in range: checked when the program runs unless it cannot be out of range. */
+  #checkedIndex(
+    access: Extract<Statement, { memory: string; index: Expression }>,
+    emit: (text: string) => void,
+  ): string {
+    const text = expressionText(access.index);
+    if (isAlwaysInRange(access.memory, access.index)) return text;
+    const index = this.#temporary();
+    const reason = faultWord(FaultReason.OUT_OF_RANGE, this.#sites.numberOf(access));
+    emit(`const ${index} = ${text};`);
+    emit(`if (${index} >= ${this.#memoryWords.get(access.memory)}) return raise(slotBase, ${reason}, ${index});`);
+    return index;
+  }
+
+  #storeText(memory: string, index: string, value: string, access: 'atomic' | 'plain'): string {
+    if (access === 'atomic' && this.#dialect === 'shared') return `Atomics.store(${memory}, ${index}, ${value})`;
+    return `${memory}[${index}] = ${value}`;
+  }
+
+  #temporary(): string {
+    this.#temporaryCount += 1;
+    return `t${this.#temporaryCount}`;
+  }
+}
+
+/** Whether a packed slot may hold the opcode: it reads few enough arguments and dispatches nothing itself. */
+export function canBeInner(definition: OpcodeDefinition): boolean {
+  return definition.argumentNames.length <= PACKED_ARGUMENT_COUNT && !dispatches(definition.body);
+}
+
+function dispatches(statements: readonly Statement[]): boolean {
+  return statements.some((statement) => {
+    if (statement.kind === 'if') return dispatches(statement.then) || dispatches(statement.otherwise);
+    if (statement.kind === 'loop') return dispatches(statement.body);
+    return statement.kind === 'dispatch';
+  });
+}
+
+/** Constants were checked when the kernel was; the words of the own slot are there whatever the slot. */
+function isAlwaysInRange(memory: string, index: Expression): boolean {
+  if (index.kind === 'constant') return true;
+  if (memory !== 'ring') return false;
+  if (isSlotBase(index)) return true;
+  if (index.kind !== 'binary' || index.operator !== 'add' || index.right.kind !== 'constant') return false;
+  return isSlotBase(index.left) && index.right.value < SLOT_WORDS;
+}
+
+function isSlotBase(expression: Expression): boolean {
+  return expression.kind === 'local' && expression.name === 'slotBase';
+}
+
+/** Parameters keep their names; everything declared gets a prefix, so that it cannot hide a helper or a keyword. */
+function local(name: string): string {
+  return name === 'slotBase' || name === 'slotIndex' || name === 'argumentBase' ? name : `v_${name}`;
+}
+
+function expressionText(expression: Expression): string {
+  switch (expression.kind) {
+    case 'constant':
+      return String(expression.value);
+    case 'local':
+      return local(expression.name);
+    case 'complement':
+      return `(~${expressionText(expression.operand)} >>> 0)`;
+    case 'not':
+      return `!${expressionText(expression.operand)}`;
+    case 'select': {
+      const { condition, whenTrue, whenFalse } = expression;
+      return `(${expressionText(condition)} ? ${expressionText(whenTrue)} : ${expressionText(whenFalse)})`;
+    }
+    case 'binary':
+      return OPERATORS[expression.operator](expressionText(expression.left), expressionText(expression.right));
+  }
+}
+
+type BinaryText = (left: string, right: string) => string;
+
+/** Every u32 is kept as a number 0 … 2³² − 1, hence the `>>> 0` wherever an operator could leave that range. */
+const OPERATORS: Readonly<Record<BinaryOperator, BinaryText>> = {
+  add: (left, right) => `((${left} + ${right}) >>> 0)`,
+  subtract: (left, right) => `((${left} - ${right}) >>> 0)`,
+  multiply: (left, right) => `(Math.imul(${left}, ${right}) >>> 0)`,
+  divide: (left, right) => `divide(${left}, ${right})`,
+  remainder: (left, right) => `remainder(${left}, ${right})`,
+  and: (left, right) => `((${left} & ${right}) >>> 0)`,
+  or: (left, right) => `((${left} | ${right}) >>> 0)`,
+  xor: (left, right) => `((${left} ^ ${right}) >>> 0)`,
+  shiftLeft: (left, right) => `((${left} << ${right}) >>> 0)`,
+  shiftRight: (left, right) => `(${left} >>> ${right})`,
+  minimum: (left, right) => `Math.min(${left}, ${right})`,
+  maximum: (left, right) => `Math.max(${left}, ${right})`,
+  equal: (left, right) => `(${left} === ${right})`,
+  notEqual: (left, right) => `(${left} !== ${right})`,
+  below: (left, right) => `(${left} < ${right})`,
+  atMost: (left, right) => `(${left} <= ${right})`,
+  above: (left, right) => `(${left} > ${right})`,
+  atLeast: (left, right) => `(${left} >= ${right})`,
+  both: (left, right) => `(${left} && ${right})`,
+  either: (left, right) => `(${left} || ${right})`,
+};
+
+/** Stores into a Uint32Array wrap by themselves. */
+const SERIAL_OPERATIONS: Readonly<Record<AtomicOperation, BinaryText>> = {
+  add: (before, value) => `${before} + ${value}`,
+  subtract: (before, value) => `${before} - ${value}`,
+  and: (before, value) => `${before} & ${value}`,
+  or: (before, value) => `${before} | ${value}`,
+  xor: (before, value) => `${before} ^ ${value}`,
+  minimum: (before, value) => `Math.min(${before}, ${value})`,
+  maximum: (before, value) => `Math.max(${before}, ${value})`,
+  exchange: (_before, value) => value,
+};
+
+const SHARED_OPERATIONS: Readonly<Record<AtomicOperation, string>> = {
+  add: 'Atomics.add',
+  subtract: 'Atomics.sub',
+  and: 'Atomics.and',
+  or: 'Atomics.or',
+  xor: 'Atomics.xor',
+  minimum: 'atomic_minimum',
+  maximum: 'atomic_maximum',
+  exchange: 'Atomics.exchange',
+};
