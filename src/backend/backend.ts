@@ -25,8 +25,8 @@ export interface Slot {
 export interface DrainReport {
   /** Slots that are DONE. */
   readonly done: number;
-  /** Slots that are still there because the kernel does not serve them, such as a disabled tenant's. */
-  readonly pending: number;
+  /** The slots that are still there because the kernel does not serve them, such as a disabled tenant's. */
+  readonly pending: readonly number[];
   /** Slots that the kernel gave up, each with its reason. */
   readonly faults: readonly SlotFault[];
 }

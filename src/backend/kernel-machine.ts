@@ -62,14 +62,14 @@ export class KernelMachine {
     if (!isWord(slotIndex) || slotIndex >= this.kernel.slotCount) throw beyondRing(slotIndex, this.kernel.slotCount);
     if (slot.args.length > ARGUMENT_COUNT) throw tooManyArguments(slot.args.length);
     const base = slotIndex * SLOT_WORDS;
-    const status = ring[base + SlotWord.STATUS]!;
+    const status = ring[base + SlotWord.STATUS];
     if (status !== SlotStatus.EMPTY && status !== SlotStatus.DONE) throw notFree(slotIndex, status);
     ring[base + SlotWord.OPCODE] = slot.opcode;
     ring[base + SlotWord.TENANT] = slot.tenant;
     ring[base + SlotWord.PRIORITY] = slot.priority;
     const argumentBase = base + SlotWord.ARGUMENTS;
     const argumentCount = slot.args.length;
-    for (let index = 0; index < argumentCount; index += 1) ring[argumentBase + index] = slot.args[index]!;
+    for (let index = 0; index < argumentCount; index += 1) ring[argumentBase + index] = slot.args[index];
     for (let index = argumentCount; index < ARGUMENT_COUNT; index += 1) ring[argumentBase + index] = 0;
     // Ordered against the stores above by whatever starts the lanes; a lane of a later drain cannot run before that.
     ring[base + SlotWord.STATUS] = SlotStatus.PUBLISHED;
@@ -83,20 +83,20 @@ export class KernelMachine {
     const { outstanding } = this;
     const faults: SlotFault[] = [];
     let done = 0;
-    let pending = 0;
+    let kept = 0;
     for (let next = 0; next < this.outstandingCount; next += 1) {
-      const slotIndex = outstanding[next]!;
+      const slotIndex = outstanding[next];
       const status = ring[slotIndex * SLOT_WORDS + SlotWord.STATUS];
       if (status === SlotStatus.DONE) done += 1;
       else if (status === SlotStatus.FAULT) faults.push(this.#takeFault(slotIndex));
       else {
-        outstanding[pending] = slotIndex;
-        pending += 1;
+        outstanding[kept] = slotIndex;
+        kept += 1;
       }
     }
-    this.outstandingCount = pending;
+    this.outstandingCount = kept;
     faults.sort((left, right) => left.slotIndex - right.slotIndex);
-    return { done, pending, faults };
+    return { done, pending: kept === 0 ? NONE : Array.from(outstanding.subarray(0, kept)), faults };
   }
 
   /** Control memory and the debug log; the host takes the log's records, so its cursor goes back to the start. */
@@ -121,13 +121,13 @@ export class KernelMachine {
   #takeFault(slotIndex: number): SlotFault {
     const { ring, faults } = this.memories;
     const base = slotIndex * SLOT_WORDS;
-    const words = [faults[slotIndex * FAULT_WORDS]!, faults[slotIndex * FAULT_WORDS + 1]!] as const;
+    const words = [faults[slotIndex * FAULT_WORDS], faults[slotIndex * FAULT_WORDS + 1]] as const;
     ring[base + SlotWord.STATUS] = SlotStatus.EMPTY;
     return explainFault(
       this.#sites,
       (name) => this.#memoryWords.get(name),
       slotIndex,
-      ring[base + SlotWord.OPCODE]!,
+      ring[base + SlotWord.OPCODE],
       words,
     );
   }
@@ -144,6 +144,8 @@ export function viewMemories(kernel: Kernel, buffer: ArrayBufferLike): KernelMem
     tables: Object.fromEntries(kernel.tables.map((table) => [table.name, table.words])),
   };
 }
+
+const NONE: readonly number[] = [];
 
 function beyondRing(slotIndex: number, slotCount: number): PublishError {
   return new PublishError(

@@ -50,12 +50,12 @@ export function plainTurn(): readonly Statement[] {
 export function builtinOpcodes(): readonly OpcodeDefinition[] {
   return [
     writeOpcode('NOP', Opcode.NOP, [], () => {}, true),
-    writeOpcode('STORE_U32', Opcode.STORE_U32, ['value', 'word'], ($, value, word) => $.store('control', word!, value!), true),
+    writeOpcode('STORE_U32', Opcode.STORE_U32, ['value', 'word'], ($, value, word) => $.store('control', word, value), true),
     writeOpcode(
       'ATOMIC_ADD',
       Opcode.ATOMIC_ADD,
       ['amount', 'word'],
-      ($, amount, word) => void $.atomicAdd('control', word!, amount!),
+      ($, amount, word) => void $.atomicAdd('control', word, amount),
       true,
     ),
     // Two accesses each, as in the protocol, hence no promise.
@@ -76,29 +76,29 @@ function countExecution($: RoutineBuilder, opcode: Value): void {
 }
 
 function writeLoad($: RoutineBuilder, ...[word, result]: Value[]): void {
-  const loaded = $.load('control', word!);
-  $.store('control', result!.plus(ControlWord.OBSERVABLE_BASE), loaded);
+  const loaded = $.load('control', word);
+  $.store('control', result.plus(ControlWord.OBSERVABLE_BASE), loaded);
 }
 
 function writeCompareSwap($: RoutineBuilder, ...[word, expected, desired]: Value[]): void {
-  const before = $.compareExchange('control', word!, expected!, desired!);
-  $.store('control', word!.plus(ControlWord.OBSERVABLE_BASE), before);
+  const before = $.compareExchange('control', word, expected, desired);
+  $.store('control', word.plus(ControlWord.OBSERVABLE_BASE), before);
 }
 
 function writeMemcpy($: RoutineBuilder, ...[from, to, words]: Value[]): void {
-  $.loop({ below: words!, atMost: 0xffff_ffff }, (index) => {
-    const copied = $.load('control', from!.plus(index), 'copied');
-    $.store('control', to!.plus(index), copied);
+  $.loop({ below: words, atMost: 0xffff_ffff }, (index) => {
+    const copied = $.load('control', from.plus(index), 'copied');
+    $.store('control', to.plus(index), copied);
   });
 }
 
 function writeBatchFence($: RoutineBuilder, ...[, tag]: Value[]): void {
   $.atomicAdd('control', ControlWord.EPOCH, 1, 'epochBefore');
-  $.store('control', ControlWord.OBSERVABLE_BASE, tag!);
+  $.store('control', ControlWord.OBSERVABLE_BASE, tag);
 }
 
 function writePrintf($: RoutineBuilder, ...[format, first, second]: Value[]): void {
-  $.printf(format!, first!, second!, $.parameter('slotBase'));
+  $.printf(format, first, second, $.parameter('slotBase'));
 }
 
 const PACKED_ARGUMENT_NAMES: readonly string[] = Array.from({ length: ARGUMENT_COUNT }, (_, index) => `payload${index}`);

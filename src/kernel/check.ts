@@ -257,7 +257,7 @@ class RoutineChecker {
 
   #find(name: string): Local | undefined {
     for (let depth = this.#scopes.length - 1; depth >= 0; depth -= 1) {
-      const local = this.#scopes[depth]!.get(name);
+      const local = this.#scopes[depth].get(name);
       if (local !== undefined) return local;
     }
     return undefined;

@@ -21,6 +21,7 @@ export {
   faultWord,
   type SlotFault,
 } from './fault-sites.ts';
+export { type Footprint, type FootprintSlot, footprintOf, touches, type WordRange } from './footprint.ts';
 export { type KernelJson, kernelIdentity, kernelToJson } from './identity.ts';
 export type {
   AccessKind,
