@@ -25,8 +25,8 @@ export class RandomWords {
   shuffle(words: Uint32Array, count: number): void {
     for (let last = count - 1; last > 0; last -= 1) {
       const other = this.below(last + 1);
-      const held = words[last]!;
-      words[last] = words[other]!;
+      const held = words[last];
+      words[last] = words[other];
       words[other] = held;
     }
   }

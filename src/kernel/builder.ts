@@ -1,5 +1,7 @@
 /** How people write kernels: values with methods, statements in the order in which they are called. */
 
+import { DEBUG_RECORD_WORDS, DEBUG_RECORDS_START, DEBUG_WORDS } from '../protocol/layout.ts';
+import { KernelError } from './errors.ts';
 import type {
   AccessKind,
   ArithmeticOperator,
@@ -10,8 +12,6 @@ import type {
   Expression,
   Statement,
 } from './ir.ts';
-import { DEBUG_RECORD_WORDS, DEBUG_RECORDS_START, DEBUG_WORDS } from '../protocol/layout.ts';
-import { KernelError } from './errors.ts';
 
 /** A u32 that the kernel computes; numbers stand for constants. */
 export type Operand = Value | number;

@@ -50,7 +50,13 @@ export function plainTurn(): readonly Statement[] {
 export function builtinOpcodes(): readonly OpcodeDefinition[] {
   return [
     writeOpcode('NOP', Opcode.NOP, [], () => {}, true),
-    writeOpcode('STORE_U32', Opcode.STORE_U32, ['value', 'word'], ($, value, word) => $.store('control', word, value), true),
+    writeOpcode(
+      'STORE_U32',
+      Opcode.STORE_U32,
+      ['value', 'word'],
+      ($, value, word) => $.store('control', word, value),
+      true,
+    ),
     writeOpcode(
       'ATOMIC_ADD',
       Opcode.ATOMIC_ADD,
@@ -65,7 +71,13 @@ export function builtinOpcodes(): readonly OpcodeDefinition[] {
     writeOpcode('BATCH_FENCE', Opcode.BATCH_FENCE, ['itemCount', 'tag'], writeBatchFence, false),
     writeOpcode('PRINTF', Opcode.PRINTF, ['format', 'first', 'second'], writePrintf, false),
     writeOpcode('PACKED_SLOT', Opcode.PACKED_SLOT, PACKED_ARGUMENT_NAMES, writePackedSlot, false),
-    writeOpcode('SHUTDOWN', Opcode.SHUTDOWN, [], ($) => void $.atomicExchange('control', ControlWord.SHUTDOWN, 1), true),
+    writeOpcode(
+      'SHUTDOWN',
+      Opcode.SHUTDOWN,
+      [],
+      ($) => void $.atomicExchange('control', ControlWord.SHUTDOWN, 1),
+      true,
+    ),
   ];
 }
 
@@ -101,7 +113,10 @@ function writePrintf($: RoutineBuilder, ...[format, first, second]: Value[]): vo
   $.printf(format, first, second, $.parameter('slotBase'));
 }
 
-const PACKED_ARGUMENT_NAMES: readonly string[] = Array.from({ length: ARGUMENT_COUNT }, (_, index) => `payload${index}`);
+const PACKED_ARGUMENT_NAMES: readonly string[] = Array.from(
+  { length: ARGUMENT_COUNT },
+  (_, index) => `payload${index}`,
+);
 
 /**
  * Byte 0 of the payload counts the inner opcodes, byte 1 the argument words; then a pair of bytes each, opcode and
@@ -111,7 +126,13 @@ function writePackedSlot($: RoutineBuilder): void {
   const argumentBase = $.parameter('argumentBase');
   const header = $.loadPlain('ring', argumentBase, 'header');
   const count = $.let(header.and(0xff).minimum(PACKED_MAX_OPCODES), 'count');
-  const metadataWords = $.let(count.times(2).plus(2 + 3).shiftRight(2), 'metadataWords');
+  const metadataWords = $.let(
+    count
+      .times(2)
+      .plus(2 + 3)
+      .shiftRight(2),
+    'metadataWords',
+  );
   $.loop({ below: count, atMost: PACKED_MAX_OPCODES }, (index) => {
     const pairByte = $.let(index.times(2).plus(2), 'pairByte');
     // A pair never straddles two words, because it begins at an even byte.

@@ -63,7 +63,10 @@ function checkConfiguration(kernel: KernelDefinition, problems: string[]): void 
     within(kernel.controlWords, MIN_CONTROL_WORDS, MAX_CONTROL_WORDS),
     `controlWords ${kernel.controlWords} is not ${MIN_CONTROL_WORDS} … ${MAX_CONTROL_WORDS}`,
   );
-  expect(within(kernel.tenantCount, 0, TENANT_MASK_COUNT), `tenantCount ${kernel.tenantCount} is not 0 … ${TENANT_MASK_COUNT}`);
+  expect(
+    within(kernel.tenantCount, 0, TENANT_MASK_COUNT),
+    `tenantCount ${kernel.tenantCount} is not 0 … ${TENANT_MASK_COUNT}`,
+  );
   for (const list of ['tables', 'turn', 'opcodes', 'regions'] as const) {
     expect(Array.isArray(kernel[list]), `${list} is not a list`);
   }
@@ -72,7 +75,10 @@ function checkConfiguration(kernel: KernelDefinition, problems: string[]): void 
   for (const table of kernel.tables) {
     expect(NAME.test(table.name), `table ${JSON.stringify(table.name)} has no proper name`);
     expect(!names.has(table.name), `two memories are called ${table.name}`);
-    expect(table.words instanceof Uint32Array && within(table.words.length, 1, MAX_TABLE_WORDS), `table ${table.name} has no words`);
+    expect(
+      table.words instanceof Uint32Array && within(table.words.length, 1, MAX_TABLE_WORDS),
+      `table ${table.name} has no words`,
+    );
     names.add(table.name);
   }
 }
@@ -90,7 +96,8 @@ function checkRoutines(kernel: KernelDefinition, problems: string[]): void {
     }
     const place = `opcode ${name}`;
     if (!isWord(code)) problems.push(`${place}: ${code} is not a number of 32 bits`);
-    else if (isSystemOpcode(code) && opcodeName(code) !== name) problems.push(`${place}: ${code} belongs to the protocol`);
+    else if (isSystemOpcode(code) && opcodeName(code) !== name)
+      problems.push(`${place}: ${code} belongs to the protocol`);
     if (codes.has(code)) problems.push(`${place}: ${codes.get(code)} has the number ${code} too`);
     if (names.has(name)) problems.push(`two opcodes are called ${name}`);
     if (!Array.isArray(argumentNames) || argumentNames.length > ARGUMENT_COUNT) {
@@ -227,7 +234,8 @@ class RoutineChecker {
   }
 
   #declare(name: string, type: Type | undefined, assignable: boolean, place: string): void {
-    if (typeof name !== 'string' || !NAME.test(name)) return this.#problem(place, `${JSON.stringify(name)} is not a name`);
+    if (typeof name !== 'string' || !NAME.test(name))
+      return this.#problem(place, `${JSON.stringify(name)} is not a name`);
     if (this.#declared.has(name)) this.#problem(place, `${name} is there already`);
     this.#declared.add(name);
     // An ill-typed value was reported where it stands; u32 keeps its uses from being reported again.
@@ -288,7 +296,8 @@ class RoutineChecker {
         return 'bool';
       case 'binary': {
         const signature = SIGNATURES.get(expression.operator);
-        if (signature === undefined) return void this.#problem(place, `no operator ${JSON.stringify(expression.operator)}`);
+        if (signature === undefined)
+          return void this.#problem(place, `no operator ${JSON.stringify(expression.operator)}`);
         this.#expect(expression.left, signature.from, place, depth + 1);
         this.#expect(expression.right, signature.from, place, depth + 1);
         return signature.to;

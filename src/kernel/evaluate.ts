@@ -3,7 +3,11 @@
 import type { BinaryOperator } from './ir.ts';
 
 /** Applies an operator to two u32 (or two bool, for the logical ones). */
-export function evaluateBinary(operator: BinaryOperator, left: number | boolean, right: number | boolean): number | boolean {
+export function evaluateBinary(
+  operator: BinaryOperator,
+  left: number | boolean,
+  right: number | boolean,
+): number | boolean {
   if (typeof left === 'boolean' || typeof right === 'boolean') {
     return operator === 'both' ? Boolean(left && right) : Boolean(left || right);
   }

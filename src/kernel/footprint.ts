@@ -158,7 +158,8 @@ class FootprintWalk {
   #loop(statement: Extract<Statement, { kind: 'loop' }>, locals: Map<string, Known>): boolean {
     const from = this.#value(statement.from, locals);
     const below = this.#value(statement.below, locals);
-    const turns = typeof from === 'number' && typeof below === 'number' ? Math.max(0, below - from) : Number.POSITIVE_INFINITY;
+    const turns =
+      typeof from === 'number' && typeof below === 'number' ? Math.max(0, below - from) : Number.POSITIVE_INFINITY;
     const bounded = Math.min(turns, statement.atMost);
     if (typeof from === 'number' && bounded <= MAX_FOLLOWED_TURNS && !changesAnything(statement.body)) {
       for (let turn = 0; turn < bounded; turn += 1) {

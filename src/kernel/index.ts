@@ -37,7 +37,7 @@ export type {
   Table,
   Type,
 } from './ir.ts';
-export { defineKernel, finishKernel, kernelFromJson, type KernelOptions } from './kernel.ts';
+export { defineKernel, finishKernel, type KernelOptions, kernelFromJson } from './kernel.ts';
 export {
   bindLoweredKernel,
   canBeInner,

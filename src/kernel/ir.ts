@@ -40,7 +40,12 @@ export type Expression =
   | { readonly kind: 'local'; readonly name: string }
   | { readonly kind: 'complement'; readonly operand: Expression }
   | { readonly kind: 'not'; readonly operand: Expression }
-  | { readonly kind: 'binary'; readonly operator: BinaryOperator; readonly left: Expression; readonly right: Expression }
+  | {
+      readonly kind: 'binary';
+      readonly operator: BinaryOperator;
+      readonly left: Expression;
+      readonly right: Expression;
+    }
   | {
       readonly kind: 'select';
       readonly condition: Expression;

@@ -151,7 +151,9 @@ class JavaScriptLowering {
         const index = this.#checkedIndex(statement, emit);
         const memory = `m_${statement.memory}`;
         const atomic = statement.access === 'atomic' && this.#dialect === 'shared';
-        return emit(`const ${local(statement.name)} = ${atomic ? `Atomics.load(${memory}, ${index})` : `${memory}[${index}]`};`);
+        return emit(
+          `const ${local(statement.name)} = ${atomic ? `Atomics.load(${memory}, ${index})` : `${memory}[${index}]`};`,
+        );
       }
       case 'store': {
         const index = this.#checkedIndex(statement, emit);

@@ -32,7 +32,9 @@ export function printKernel(kernel: Kernel): string {
     `kernel ${kernel.name}`,
     `  identity ${kernel.identity}`,
     `  slots ${kernel.slotCount}, tenants ${kernel.tenantCount}`,
-    ...memoriesOf(kernel).map((memory) => `  memory ${memory.name}[${memory.words}]${memory.readOnly ? ' read-only' : ''}`),
+    ...memoriesOf(kernel).map(
+      (memory) => `  memory ${memory.name}[${memory.words}]${memory.readOnly ? ' read-only' : ''}`,
+    ),
     ...kernel.regions.map(
       (region) => `  region "${region.name}" ${region.area}[${region.start}, +${region.count}] ${region.equivalence}`,
     ),
@@ -72,13 +74,18 @@ function printStatement(statement: Statement, depth: number): string[] {
     case 'store':
       return line(`${statement.access} store ${place(statement)} = ${printExpression(statement.value)}`);
     case 'atomic':
-      return line(`let ${statement.name} = atomic ${statement.operation} ${place(statement)}, ${printExpression(statement.value)}`);
+      return line(
+        `let ${statement.name} = atomic ${statement.operation} ${place(statement)}, ${printExpression(statement.value)}`,
+      );
     case 'compareExchange': {
       const change = `${printExpression(statement.expected)} -> ${printExpression(statement.desired)}`;
       return line(`let ${statement.name} = atomic compareExchange ${place(statement)}, ${change}`);
     }
     case 'if': {
-      const then = [...line(`if ${printExpression(statement.condition)}`), ...printStatements(statement.then, depth + 1)];
+      const then = [
+        ...line(`if ${printExpression(statement.condition)}`),
+        ...printStatements(statement.then, depth + 1),
+      ];
       if (statement.otherwise.length === 0) return then;
       return [...then, ...line('else'), ...printStatements(statement.otherwise, depth + 1)];
     }

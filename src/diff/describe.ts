@@ -1,0 +1,164 @@
+/** What exactly differs between two outcomes of an epoch, and which slots can have to do with it. */
+
+import { footprintOf, type Kernel, type SlotFault, touches } from '../kernel/index.ts';
+import {
+  compareSnapshots,
+  type RecordDifference,
+  type RegionDifference,
+  type ResolvedLayout,
+  type WordDifference,
+} from '../observe/index.ts';
+import {
+  type ComparableOutcome,
+  type PlannedEpoch,
+  type ReplayPlan,
+  type Signature,
+  type SlotTally,
+  slotRestOf,
+} from '../replay/index.ts';
+import type { Divergence, InvolvedSlot } from './judgement.ts';
+
+/** An outcome, and where it comes from. */
+export interface OutcomeSource extends ComparableOutcome {
+  readonly source: string;
+  readonly replica: number;
+  readonly snapshot: Uint32Array | undefined;
+  readonly tally: SlotTally;
+  readonly faults: readonly SlotFault[];
+}
+
+interface DifferenceContext {
+  readonly plan: ReplayPlan;
+  readonly layout: ResolvedLayout;
+  readonly kernel: Kernel | undefined;
+  readonly epoch: PlannedEpoch;
+  readonly expected: OutcomeSource;
+  readonly seen: OutcomeSource;
+}
+
+type Found = Pick<Divergence, 'kind' | 'where' | 'region' | 'expected' | 'seen' | 'differenceCount'>;
+
+/** At most this many slots are listed. */
+const MAX_SLOTS = 12;
+
+/** Describes the first difference between two outcomes whose signatures differ. */
+export function describeDifference(context: DifferenceContext): Divergence {
+  const { epoch, expected, seen } = context;
+  const word = firstDifference(context);
+  return {
+    epoch: epoch.ordinal,
+    deviceEpoch: epoch.deviceEpoch,
+    backend: seen.source,
+    replica: seen.replica,
+    comparedWith: expected.source,
+    ...word.found,
+    ...involvedSlots(context, word.difference),
+  };
+}
+
+/** What is found, and the word or region it is about, for finding the slots. */
+interface Located {
+  readonly found: Found;
+  readonly difference: RegionDifference | undefined;
+}
+
+function firstDifference({ layout, expected, seen }: DifferenceContext): Located {
+  if (expected.snapshot !== undefined && seen.snapshot !== undefined) {
+    const difference = compareSnapshots(layout, expected.snapshot, seen.snapshot).differences.at(0);
+    if (difference !== undefined) return { found: describeRegion(difference), difference };
+  }
+  const slots = describeTally(expected, seen);
+  if (slots !== undefined) return { found: slots, difference: undefined };
+  return { found: describeDigest(layout, expected.signature, seen.signature), difference: undefined };
+}
+
+function describeRegion(difference: RegionDifference): Found {
+  const region = difference.region.name;
+  if (difference.kind === 'words') {
+    const first: WordDifference = difference.words[0];
+    const expected = String(first.expected);
+    const seen = String(first.seen);
+    return { kind: 'word', where: first.name, region, expected, seen, differenceCount: difference.count };
+  }
+  const first: RecordDifference = difference.missing[0] ?? difference.extra[0];
+  const times = (copies: number) => `(${first.words.join(', ')}) ${copies} times`;
+  return {
+    kind: 'record',
+    where: region,
+    region,
+    expected: times(first.expectedCopies),
+    seen: times(first.seenCopies),
+    differenceCount: difference.missingCount + difference.extraCount,
+  };
+}
+
+function describeTally(expected: OutcomeSource, seen: OutcomeSource): Found | undefined {
+  const say = ({ done, faulted, pending }: SlotTally, faults: readonly SlotFault[]) => {
+    const why = faults.length === 0 ? '' : ` (slot ${faults[0].slotIndex}: ${faults[0].message})`;
+    return `${done} done, ${faulted} faulted${why}, ${pending} waiting`;
+  };
+  const isSame =
+    expected.tally.done === seen.tally.done &&
+    expected.tally.faulted === seen.tally.faulted &&
+    expected.tally.pending === seen.tally.pending;
+  if (isSame && expected.tally.faulted === 0) return undefined;
+  return {
+    kind: 'slots',
+    where: 'slots',
+    region: 'slots',
+    expected: say(expected.tally, expected.faults),
+    seen: say(seen.tally, seen.faults),
+    differenceCount: 1,
+  };
+}
+
+/** Without words, the digests at least say in which region it is. */
+function describeDigest(layout: ResolvedLayout, expected: Signature, seen: Signature): Found {
+  const differs = (index: number) => expected[index] !== seen[index];
+  const index = layout.regions.findIndex((_, each) => differs(2 * each) || differs(2 * each + 1));
+  const region = layout.regions[Math.max(0, index)].name;
+  const digest = (signature: Signature) => {
+    const high = signature[2 * index + 1].toString(16).padStart(8, '0');
+    return `digest ${high}${signature[2 * index].toString(16).padStart(8, '0')}`;
+  };
+  return { kind: 'digest', where: region, region, expected: digest(expected), seen: digest(seen), differenceCount: 1 };
+}
+
+/** The slots of the epoch whose footprint has the word, or for records the area that they are in. */
+function involvedSlots(
+  context: DifferenceContext,
+  difference: RegionDifference | undefined,
+): Pick<Divergence, 'slots' | 'unlistedSlotCount'> {
+  const { plan, layout, kernel, epoch } = context;
+  if (kernel === undefined || difference === undefined) return { slots: [], unlistedSlotCount: undefined };
+  const { region } = difference;
+  const area = layout.areas.find((candidate) => candidate.name === region.area);
+  if (area === undefined) return { slots: [], unlistedSlotCount: undefined };
+  const word = difference.kind === 'words' ? difference.words[0].index - area.start : region.start - area.start;
+  const slots: InvolvedSlot[] = [];
+  let unlistedSlotCount = 0;
+  for (let record = epoch.firstRecord; record < epoch.endRecord; record += 1) {
+    const slot = involvedSlot(plan, kernel, record);
+    // Every slot that is served counts itself; blaming all of them for DONE_COUNT says nothing, but it is true.
+    if (!touches(footprintOf(kernel, { ...slot, tenant: slot.tenantId }).writes, area.name, word)) continue;
+    if (slots.length < MAX_SLOTS) slots.push(slot);
+    else unlistedSlotCount += 1;
+  }
+  return { slots, unlistedSlotCount };
+}
+
+function involvedSlot(plan: ReplayPlan, kernel: Kernel, record: number): InvolvedSlot {
+  const { columns } = plan;
+  const opcode = columns.opcode[record];
+  const definition = kernel.opcodes.find((candidate) => candidate.code === opcode);
+  const kept = Array.from(columns.args.subarray(4 * record, 4 * record + 4));
+  const rest: number[] = Array.from(slotRestOf(plan, record)?.arguments ?? new Uint32Array(0));
+  return {
+    record,
+    slotIndex: columns.slotIndex[record],
+    opcode,
+    name: definition?.name ?? `0x${opcode.toString(16)}`,
+    tenantId: columns.tenantId[record],
+    args: [...kept, ...rest].slice(0, Math.max(4, definition?.argumentNames.length ?? 4)),
+  };
+}

@@ -1,0 +1,209 @@
+/** From counted outcomes to a verdict. */
+
+import type { Kernel } from '../kernel/index.ts';
+import {
+  type BackendReplay,
+  type ComparableOutcome,
+  type EpochReplay,
+  type ReplayPlan,
+  relate,
+  type Signature,
+  sameSignature,
+} from '../replay/index.ts';
+import { describeDifference, type OutcomeSource } from './describe.ts';
+import type { BackendJudgement, Divergence, Judgement, OddOneOut, UnknownEpoch, Verdict } from './judgement.ts';
+import { rateOf } from './statistics.ts';
+
+/** The name under which the recording takes part. */
+export const RECORDING = 'recording';
+
+/** Epochs without a verdict that are listed; all are counted. */
+const MAX_UNKNOWN_LISTED = 16;
+
+/**
+ * Judges the replays of one plan, epoch by epoch.
+ *
+ * An epoch *agrees* if every replica on every backend came out as recorded, or, if nothing was recorded, all alike. It is
+ * *unknown* if something stands against judging it, whatever came out. The whole agrees only if every epoch does.
+ */
+export function judge(plan: ReplayPlan, replays: readonly BackendReplay[], kernel?: Kernel): Judgement {
+  const verdicts = plan.epochs.map((_, index) => judgeEpoch(replays.map((replay) => replay.epochs[index])));
+  const count = (verdict: Verdict) => verdicts.filter((each) => each === verdict).length;
+  const firstIndex = verdicts.indexOf('diverge');
+  const hasFault = replays.some((replay) => replay.fault !== undefined);
+  return {
+    verdict: wholeVerdict(verdicts, hasFault),
+    comparedWith: plan.observations === undefined ? 'replays' : 'recording',
+    mode: replays[0]?.mode ?? 'chained',
+    epochs: {
+      total: verdicts.length,
+      agreeing: count('agree'),
+      diverging: count('diverge'),
+      unknown: count('unknown'),
+    },
+    firstDivergence: firstIndex < 0 ? undefined : firstDivergence(plan, replays, firstIndex, kernel),
+    oddOneOut: firstIndex < 0 ? undefined : oddOneOut(plan, replays, firstIndex),
+    backends: replays.map((replay) => judgeBackend(plan, replay, verdicts)),
+    unknownEpochs: unknownEpochs(plan, replays, verdicts),
+    notes: plan.notes,
+  };
+}
+
+function wholeVerdict(verdicts: readonly Verdict[], hasFault: boolean): Verdict {
+  if (verdicts.includes('diverge')) return 'diverge';
+  // Nothing at all is not agreement, and neither is a backend that did not get through.
+  if (verdicts.includes('unknown') || verdicts.length === 0 || hasFault) return 'unknown';
+  return 'agree';
+}
+
+/** One epoch, as all backends ran it. */
+function judgeEpoch(epochs: readonly EpochReplay[]): Verdict {
+  if (epochs.some((epoch) => epoch.contradictedEpochWord !== undefined)) return 'diverge';
+  if (epochs.some((epoch) => epoch.unknownReasons.length > 0)) return 'unknown';
+  const ran = epochs.filter((epoch) => epoch.replicas > 0);
+  const relation = relateAll(ran);
+  if (relation !== 'same') return relation === 'different' ? 'diverge' : 'unknown';
+  // A backend that never came here because it had diverged before has said nothing about this epoch.
+  return ran.length === epochs.length && ran.length > 0 ? 'agree' : 'unknown';
+}
+
+/** How all outcomes of an epoch relate to the recorded one, or if nothing was recorded, to the first. */
+function relateAll(epochs: readonly EpochReplay[]): ReturnType<typeof relate> {
+  let first: ComparableOutcome | undefined;
+  let isUnknown = false;
+  for (const epoch of epochs) {
+    first ??= epoch.expected;
+    for (const outcome of epoch.outcomes) {
+      first ??= outcome;
+      const relation = relate(first, outcome);
+      if (relation === 'different') return relation;
+      isUnknown ||= relation === 'unknown';
+    }
+  }
+  return isUnknown ? 'unknown' : 'same';
+}
+
+function judgeBackend(plan: ReplayPlan, replay: BackendReplay, whole: readonly Verdict[]): BackendJudgement {
+  const verdicts = replay.epochs.map((epoch, index) => (whole[index] === 'agree' ? 'agree' : judgeEpoch([epoch])));
+  const isRecorded = plan.observations !== undefined;
+  return {
+    backend: replay.backend,
+    verdict: wholeVerdict(verdicts, replay.fault !== undefined),
+    replicas: replay.replicas,
+    replicasRun: replay.replicasRun,
+    epochsRun: replay.epochsRun,
+    divergedReplicas: isRecorded ? rateOf(replay.replicasDiverged, replay.replicasRun) : undefined,
+    differsFromItself: replay.epochs.some((epoch) => outcomeCount(epoch) > 1 && epoch.unknownReasons.length === 0),
+    mostOutcomes: replay.epochs.reduce((most, epoch) => Math.max(most, outcomeCount(epoch)), 0),
+    fault: replay.fault && { kind: replay.fault.kind, message: replay.fault.message },
+    elapsedMs: replay.elapsedMs,
+  };
+}
+
+function outcomeCount(epoch: EpochReplay): number {
+  return epoch.outcomes.length + (epoch.unlistedCount > 0 ? 1 : 0);
+}
+
+/** The expected outcome is the recorded one, or the first that the first backend had. */
+function firstDivergence(
+  plan: ReplayPlan,
+  replays: readonly BackendReplay[],
+  index: number,
+  kernel: Kernel | undefined,
+): Divergence | undefined {
+  const contradicting = replays.find((replay) => replay.epochs[index].contradictedEpochWord !== undefined);
+  if (contradicting !== undefined) return contradictedEpoch(contradicting, index);
+  const sources = outcomesOf(plan, replays, index);
+  const expected = sources[0];
+  const seen = sources.find((source) => relate(expected, source) === 'different');
+  if (seen === undefined) return undefined;
+  const layout = replays[0].layout;
+  return describeDifference({ plan, layout, kernel, epoch: plan.epochs[index], expected, seen });
+}
+
+function contradictedEpoch(replay: BackendReplay, index: number): Divergence {
+  const { epoch, contradictedEpochWord } = replay.epochs[index];
+  return {
+    epoch: epoch.ordinal,
+    deviceEpoch: epoch.deviceEpoch,
+    backend: replay.backend,
+    replica: 0,
+    comparedWith: RECORDING,
+    kind: 'word',
+    where: 'EPOCH',
+    region: 'control',
+    expected: String(epoch.deviceEpoch),
+    seen: String(contradictedEpochWord),
+    differenceCount: 1,
+    slots: [],
+    unlistedSlotCount: undefined,
+  };
+}
+
+/** Every outcome of an epoch with where it comes from, the recorded one first. */
+function outcomesOf(plan: ReplayPlan, replays: readonly BackendReplay[], index: number): OutcomeSource[] {
+  const sources: OutcomeSource[] = [];
+  const { observed } = plan.epochs[index];
+  const expected = replays[0]?.epochs[index].expected;
+  if (expected !== undefined && observed !== undefined && plan.observations !== undefined) {
+    const facts = plan.observations.epoch(observed);
+    const { done, faulted, pending } = facts;
+    sources.push({
+      source: RECORDING,
+      replica: 0,
+      ...expected,
+      snapshot: plan.observations.wordsAfter(observed)?.slice(),
+      tally: { done, faulted, pending },
+      faults: [],
+    });
+  }
+  for (const replay of replays) {
+    for (const outcome of replay.epochs[index].outcomes) {
+      sources.push({ ...outcome, source: replay.backend, replica: outcome.firstReplica });
+    }
+  }
+  return sources;
+}
+
+/**
+ * With three sources or more, the one that all others, each of them steady and all alike, agree against. A source that
+ * differs from itself is not odd but unsteady, and is not counted as a witness either.
+ */
+function oddOneOut(plan: ReplayPlan, replays: readonly BackendReplay[], index: number): OddOneOut | undefined {
+  const bySource = new Map<string, Signature[]>();
+  for (const { source, signature } of outcomesOf(plan, replays, index)) {
+    bySource.set(source, [...(bySource.get(source) ?? []), signature]);
+  }
+  const steady = [...bySource].filter(([, signatures]) => signatures.length === 1);
+  if (steady.length !== bySource.size || steady.length < 3) return undefined;
+  for (const [candidate, [signature]] of steady) {
+    const others = steady.filter(([source]) => source !== candidate);
+    const [, [agreed]] = others[0];
+    const allAgree = others.every(([, [other]]) => sameSignature(other, agreed));
+    if (allAgree && !sameSignature(signature, agreed)) {
+      return { source: candidate, epoch: plan.epochs[index].ordinal, others: others.map(([source]) => source) };
+    }
+  }
+  return undefined;
+}
+
+function unknownEpochs(
+  plan: ReplayPlan,
+  replays: readonly BackendReplay[],
+  verdicts: readonly Verdict[],
+): UnknownEpoch[] {
+  const listed: UnknownEpoch[] = [];
+  for (const [index, epoch] of plan.epochs.entries()) {
+    if (verdicts[index] !== 'unknown') continue;
+    if (listed.length === MAX_UNKNOWN_LISTED) break;
+    const reasons = new Set(replays.flatMap((replay) => replay.epochs[index].unknownReasons));
+    if (reasons.size === 0) reasons.add(withoutReason(replays.map((replay) => replay.epochs[index])));
+    listed.push({ epoch: epoch.ordinal, reasons: [...reasons] });
+  }
+  return listed;
+}
+
+function withoutReason(epochs: readonly EpochReplay[]): string {
+  if (epochs.some((epoch) => epoch.replicas === 0)) return 'not every backend got here: one diverged or failed before';
+  return "it differs only where more records were written than fit, and which were dropped is the schedule's choice";
+}

@@ -1,0 +1,97 @@
+/**
+ * The verdict on a replay, as data. Formatting is elsewhere; `spec/judgement.schema.json` describes the JSON form.
+ */
+
+import type { BackendFaultKind } from '../backend/index.ts';
+import type { Rate } from './statistics.ts';
+
+/** Two runs are the same, are not, or cannot be told. A gap is never agreement. */
+export type Verdict = 'agree' | 'diverge' | 'unknown';
+
+/** One record of an epoch, as shown beside a divergence. */
+export interface InvolvedSlot {
+  /** Which record of the log, in publish order from 0. */
+  readonly record: number;
+  readonly slotIndex: number;
+  readonly opcode: number;
+  /** The kernel's name for the opcode, or its number. */
+  readonly name: string;
+  readonly tenantId: number;
+  readonly args: readonly number[];
+}
+
+/** The first thing that differs between an outcome and what it is compared with. */
+export interface Divergence {
+  /** Counted over the recording, from 0. */
+  readonly epoch: number;
+  /** EPOCH as the epoch's records have it. */
+  readonly deviceEpoch: number;
+  /** Where the outcome was seen, and in which replica first. */
+  readonly backend: string;
+  readonly replica: number;
+  /** What it is compared with: `recording`, or another backend. */
+  readonly comparedWith: string;
+  /** What differs: a word, a record of a multiset or set, how slots ended, or only the digest (words were not kept). */
+  readonly kind: 'word' | 'record' | 'slots' | 'digest';
+  /** `control[42]`, a region's name, or `slots`. */
+  readonly where: string;
+  readonly region: string;
+  readonly expected: string;
+  readonly seen: string;
+  /** Words or records that differ in the region, the first included. */
+  readonly differenceCount: number;
+  /** Slots of the epoch that may write the word, told from the kernel. */
+  readonly slots: readonly InvolvedSlot[];
+  /** How many more there are than are listed; undefined if it cannot be told which slots touch what. */
+  readonly unlistedSlotCount: number | undefined;
+}
+
+export interface UnknownEpoch {
+  readonly epoch: number;
+  readonly reasons: readonly string[];
+}
+
+/** One backend's part. */
+export interface BackendJudgement {
+  readonly backend: string;
+  readonly verdict: Verdict;
+  readonly replicas: number;
+  readonly replicasRun: number;
+  /** Epochs run, over all replicas. */
+  readonly epochsRun: number;
+  /** Replicas that differ from the recording; absent if nothing was recorded. */
+  readonly divergedReplicas: Rate | undefined;
+  /** Its own replicas of one epoch, from one state, did not all come out the same. */
+  readonly differsFromItself: boolean;
+  /** The most different outcomes that one epoch had. */
+  readonly mostOutcomes: number;
+  readonly fault: { readonly kind: BackendFaultKind; readonly message: string } | undefined;
+  readonly elapsedMs: number;
+}
+
+/** The one source that all others agree against. */
+export interface OddOneOut {
+  /** `recording`, or a backend. */
+  readonly source: string;
+  readonly epoch: number;
+  readonly others: readonly string[];
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** What replays were compared with: what was recorded, or only each other. */
+  readonly comparedWith: 'recording' | 'replays';
+  readonly mode: 'chained' | 'isolated';
+  readonly epochs: {
+    readonly total: number;
+    readonly agreeing: number;
+    readonly diverging: number;
+    readonly unknown: number;
+  };
+  readonly firstDivergence: Divergence | undefined;
+  readonly oddOneOut: OddOneOut | undefined;
+  readonly backends: readonly BackendJudgement[];
+  /** The first of the epochs that cannot be judged. */
+  readonly unknownEpochs: readonly UnknownEpoch[];
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,327 @@
+/**
+ * Recording: a backend with a log around it.
+ *
+ * The record of a slot is written before the slot becomes PUBLISHED, so the slot that kills a device is in the log. When
+ * an epoch has drained, what the backend shows is appended to the observation stream.
+ */
+
+import {
+  type Awaitable,
+  type Backend,
+  type DrainReport,
+  isPromise,
+  PublishError,
+  type Slot,
+} from '../backend/index.ts';
+import { type Clock, monotonicWallClock } from '../base/clock.ts';
+import { isWord } from '../base/words.ts';
+import { findOpcode, type Kernel, type SlotFault } from '../kernel/index.ts';
+import type { LogRecord } from '../log/index.ts';
+import { type EpochObservation, type ResolvedLayout, resolveLayout, type SlotRest } from '../observe/index.ts';
+import { ARGUMENT_COUNT, Opcode, Priority } from '../protocol/index.ts';
+import { digestFaults } from './faults-digest.ts';
+import { RecordsDigest } from './records-digest.ts';
+
+/** A slot to publish. What is left out is zero, but for the priority, which is normal. */
+export interface SlotRequest {
+  readonly opcode: number;
+  readonly tenant?: number;
+  readonly priority?: number;
+  readonly args?: readonly number[];
+}
+
+/** Where records go: a `RingLog`, or anything that keeps them in order. */
+export interface RecordSink {
+  appendMany(records: readonly LogRecord[]): void;
+}
+
+/** Where observations go: an `ObservationWriter`, or anything that keeps them. */
+export interface ObservationSink {
+  appendSlotRest(rest: SlotRest): void;
+  appendEpoch(observation: EpochObservation): void;
+}
+
+export interface SessionOptions {
+  /** Makes the session check opcodes before it publishes them, and end epochs with a BATCH_FENCE. */
+  readonly kernel?: Kernel;
+  readonly log?: RecordSink;
+  readonly observations?: ObservationSink;
+  readonly clock?: Clock;
+}
+
+/** What an epoch came to. */
+export interface RecordedEpoch {
+  /** Counted from 0 since the session began. */
+  readonly ordinal: number;
+  readonly recordCount: number;
+  readonly done: number;
+  readonly pending: number;
+  readonly faults: readonly SlotFault[];
+  /** What was observed: borrowed until the next epoch ends. */
+  readonly snapshot: Uint32Array;
+}
+
+/** A running backend whose slots are recorded. Make it with {@link RecordingSession.start}; `close` does not stop the backend. */
+export class RecordingSession {
+  readonly layout: ResolvedLayout;
+  readonly #backend: Backend;
+  readonly #options: SessionOptions;
+  readonly #clock: Clock;
+  readonly #snapshot: Uint32Array;
+  readonly #recordsDigest = new RecordsDigest();
+  /** 1 for slots that the host may not write now. */
+  readonly #busy: Uint8Array;
+  #nextSlot = 0;
+  #ordinal = 0;
+  #recordCount = 0;
+  #epoch = new EpochInProgress(1, 0);
+
+  private constructor(backend: Backend, layout: ResolvedLayout, options: SessionOptions) {
+    this.#backend = backend;
+    this.#options = options;
+    this.#clock = options.clock ?? monotonicWallClock();
+    this.layout = layout;
+    this.#snapshot = new Uint32Array(layout.snapshotWords);
+    this.#busy = new Uint8Array(backend.slotCount);
+  }
+
+  /** Starts the backend afresh and observes the state that it begins with. */
+  static async start(backend: Backend, options: SessionOptions = {}): Promise<RecordingSession> {
+    const session = new RecordingSession(backend, resolveLayout(backend.layout), options);
+    await backend.start();
+    await backend.observe(session.#snapshot);
+    session.#epoch = new EpochInProgress(1, session.#deviceEpoch());
+    return session;
+  }
+
+  /** Epochs that have ended. */
+  get epochCount(): number {
+    return this.#ordinal;
+  }
+
+  /** Records written. */
+  get recordCount(): number {
+    return this.#recordCount;
+  }
+
+  /** What was observed last: at the start, or when the newest epoch drained. */
+  get snapshot(): Uint32Array {
+    return this.#snapshot;
+  }
+
+  /**
+   * Records and publishes slots, in order. Whenever the ring is full it is drained, within the same epoch.
+   *
+   * @throws PublishError if a slot is not one; it and those after it are not recorded, those before it are.
+   */
+  async publish(requests: Iterable<SlotRequest>): Promise<void> {
+    let batch: PlacedSlot[] = [];
+    const flush = () => {
+      const full = batch;
+      batch = [];
+      return this.#recordAndPublish(full);
+    };
+    try {
+      for (const request of requests) {
+        const slot = this.#check(request);
+        let slotIndex = this.#freeSlot();
+        if (slotIndex === undefined) {
+          await flush();
+          await this.#drain();
+          slotIndex = this.#freeSlot();
+          if (slotIndex === undefined) throw ringIsStuck(this.#backend.slotCount);
+        }
+        this.#busy[slotIndex] = 1;
+        batch.push({ slotIndex, slot });
+      }
+    } finally {
+      // What came before a slot that was refused was accepted, so it is recorded and published.
+      await flush();
+    }
+  }
+
+  /**
+   * Ends the epoch: publishes a BATCH_FENCE if the kernel is known to have one, drains, observes, and appends what was
+   * seen to the observation stream.
+   *
+   * @param options.tag ends up in the first observable word; `fence: false` leaves the fence out.
+   */
+  async endEpoch(options: { tag?: number; fence?: boolean } = {}): Promise<RecordedEpoch> {
+    if (options.fence ?? this.#hasFence()) {
+      const itemCount = this.#epoch.recordCount;
+      await this.publish([{ opcode: Opcode.BATCH_FENCE, args: [itemCount, options.tag ?? 0] }]);
+    }
+    await this.#drain();
+    const epoch = this.#epoch;
+    const observing = this.#backend.observe(this.#snapshot);
+    if (isPromise(observing)) await observing;
+    this.#options.observations?.appendEpoch(this.#observation(epoch));
+    const recorded: RecordedEpoch = {
+      ordinal: this.#ordinal,
+      recordCount: epoch.recordCount,
+      done: epoch.done,
+      pending: epoch.pending,
+      faults: epoch.faults,
+      snapshot: this.#snapshot,
+    };
+    this.#ordinal += 1;
+    this.#epoch = new EpochInProgress(this.#recordCount + 1, this.#deviceEpoch());
+    return recorded;
+  }
+
+  #observation(epoch: EpochInProgress): EpochObservation {
+    return {
+      ordinal: this.#ordinal,
+      deviceEpoch: epoch.deviceEpoch,
+      firstRecord: epoch.firstRecord,
+      recordCount: epoch.recordCount,
+      done: epoch.done,
+      faulted: epoch.faults.length,
+      pending: epoch.pending,
+      faultDigest: digestFaults(epoch.faults),
+      recordsDigest: this.#recordsDigest.take(),
+      words: this.#snapshot,
+      faults: epoch.faults.map(({ slotIndex, opcode, words }) => ({
+        slotIndex,
+        opcode,
+        code: words[0],
+        detail: [words[1]],
+      })),
+    };
+  }
+
+  /** All records of a batch first, then all slots: a record is never younger than its slot. */
+  async #recordAndPublish(batch: readonly PlacedSlot[]): Promise<void> {
+    if (batch.length === 0) return;
+    const records = batch.map((placed) => this.#record(placed));
+    this.#options.log?.appendMany(records);
+    for (const [index, { slotIndex, slot }] of batch.entries()) {
+      this.#keepRest(this.#recordCount + index + 1, slot);
+      this.#recordsDigest.add(records[index]);
+      const publishing: Awaitable<void> = this.#backend.publish(slotIndex, slot);
+      if (isPromise(publishing)) await publishing;
+    }
+    this.#recordCount += batch.length;
+    this.#epoch.recordCount += batch.length;
+  }
+
+  #record({ slotIndex, slot }: PlacedSlot): LogRecord {
+    const { args } = slot;
+    return {
+      timestampNs: this.#clock(),
+      slotIndex,
+      tenantId: slot.tenant,
+      opcode: slot.opcode,
+      args: [args[0] ?? 0, args[1] ?? 0, args[2] ?? 0, args[3] ?? 0],
+      epoch: this.#epoch.deviceEpoch,
+    };
+  }
+
+  /** A v1 record has no room for a priority and for more than four arguments; the stream keeps them where they matter. */
+  #keepRest(recordSequence: number, slot: Slot): void {
+    const { observations } = this.#options;
+    if (observations === undefined) return;
+    let needed = slot.priority !== Priority.NORMAL;
+    for (let index = FIRST_REST_ARGUMENT; index < slot.args.length; index += 1) needed ||= slot.args[index] !== 0;
+    if (!needed) return;
+    const rest = new Uint32Array(REST_ARGUMENT_COUNT);
+    for (let index = FIRST_REST_ARGUMENT; index < slot.args.length; index += 1) {
+      rest[index - FIRST_REST_ARGUMENT] = slot.args[index];
+    }
+    observations.appendSlotRest({ sequence: recordSequence, priority: slot.priority, arguments: rest });
+  }
+
+  async #drain(): Promise<void> {
+    const draining = this.#backend.drain();
+    const report: DrainReport = isPromise(draining) ? await draining : draining;
+    this.#epoch.add(report);
+    this.#busy.fill(0);
+    for (const slotIndex of report.pending) this.#busy[slotIndex] = 1;
+    this.#nextSlot = 0;
+  }
+
+  /** The lowest free slot after the newest one, or undefined if the ring is full. */
+  #freeSlot(): number | undefined {
+    while (this.#nextSlot < this.#busy.length && this.#busy[this.#nextSlot] === 1) this.#nextSlot += 1;
+    return this.#nextSlot < this.#busy.length ? this.#nextSlot : undefined;
+  }
+
+  #deviceEpoch(): number {
+    const { epochWord } = this.#backend;
+    return epochWord === undefined ? this.#ordinal >>> 0 : this.#snapshot[epochWord];
+  }
+
+  #hasFence(): boolean {
+    const { kernel } = this.#options;
+    return kernel !== undefined && findOpcode(kernel, Opcode.BATCH_FENCE) !== undefined;
+  }
+
+  #check(request: SlotRequest): Slot {
+    const { opcode, tenant = 0, priority = Priority.NORMAL, args = [] } = request;
+    for (const [name, value] of [
+      ['opcode', opcode],
+      ['tenant', tenant],
+      ['priority', priority],
+    ] as const) {
+      if (!isWord(value)) throw notAWord(name, value);
+    }
+    if (args.length > ARGUMENT_COUNT) {
+      const what = `a slot has ${ARGUMENT_COUNT} argument words, ${args.length} were given`;
+      throw new PublishError(what, 'split the work over several slots.');
+    }
+    for (const [index, argument] of args.entries())
+      if (!isWord(argument)) throw notAWord(`argument ${index}`, argument);
+    const { kernel } = this.#options;
+    if (kernel !== undefined && findOpcode(kernel, opcode) === undefined) throw noHandler(opcode, kernel);
+    return { opcode, tenant, priority, args };
+  }
+}
+
+/** What a v1 record holds of the arguments, and what is left. */
+const FIRST_REST_ARGUMENT = 4;
+const REST_ARGUMENT_COUNT: number = ARGUMENT_COUNT - FIRST_REST_ARGUMENT;
+
+interface PlacedSlot {
+  readonly slotIndex: number;
+  readonly slot: Slot;
+}
+
+/** Adds up the drains of one epoch. */
+class EpochInProgress {
+  readonly firstRecord: number;
+  /** EPOCH as seen when the epoch's first slot was published. */
+  readonly deviceEpoch: number;
+  recordCount = 0;
+  done = 0;
+  pending = 0;
+  faults: readonly SlotFault[] = [];
+
+  constructor(firstRecord: number, deviceEpoch: number) {
+    this.firstRecord = firstRecord;
+    this.deviceEpoch = deviceEpoch;
+  }
+
+  add(report: DrainReport): void {
+    this.done += report.done;
+    this.pending = report.pending.length;
+    if (report.faults.length > 0) this.faults = [...this.faults, ...report.faults];
+  }
+}
+
+function notAWord(name: string, value: unknown): PublishError {
+  return new PublishError(`the ${name} is ${String(value)}, not a whole number of 32 bits`, 'pass 0 … 4294967295.');
+}
+
+function noHandler(opcode: number, kernel: Kernel): PublishError {
+  return new PublishError(
+    `kernel ${kernel.name} has no handler for opcode 0x${opcode.toString(16)}`,
+    `use one of ${kernel.opcodes.map((definition) => definition.name).join(', ')}, or add a handler to the kernel.`,
+  );
+}
+
+function ringIsStuck(slotCount: number): PublishError {
+  return new PublishError(
+    `all ${slotCount} slots of the ring are PUBLISHED and none is served`,
+    'allow the tenants whose slots wait, or stop publishing after SHUTDOWN.',
+  );
+}
