@@ -8,10 +8,10 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Backend, BackendFaultError, type DrainReport, KernelMachine, type Slot } from '../src/backend/index.ts';
+import { RandomWords } from '../src/base/random.ts';
 import { FAULT_WORDS, type Kernel, lowerToJavaScript, observationLayoutOf, planMemory } from '../src/kernel/index.ts';
 import type { ObservationLayout } from '../src/observe/index.ts';
 import { ControlWord, DEBUG_WORDS, SLOT_WORDS } from '../src/protocol/index.ts';
-import { RandomWords } from '../src/base/random.ts';
 
 export interface ThreadsOptions {
   /** Default: one a core, at least 2 and at most 8. */
@@ -113,10 +113,20 @@ export class ThreadsBackend implements Backend {
     const lanes = new SharedArrayBuffer(kernel.slotCount * 4);
     const control = new SharedArrayBuffer(CONTROL_WORDS * 4);
     const message = new SharedArrayBuffer(MESSAGE_BYTES);
-    const common = { program: this.#program, memory, views: viewsOf(kernel), tables: sharedTables(kernel), lanes, control };
+    const common = {
+      program: this.#program,
+      memory,
+      views: viewsOf(kernel),
+      tables: sharedTables(kernel),
+      lanes,
+      control,
+    };
     const workers = Array.from({ length: this.workerCount }, (_, workerIndex) => {
       const workerData = { ...common, message, word, workerIndex, workerCount: this.workerCount };
-      return new Worker(new URL('./threads-worker.js', import.meta.url), { workerData, name: `vrrl-lanes-${workerIndex}` });
+      return new Worker(new URL('./threads-worker.js', import.meta.url), {
+        workerData,
+        name: `vrrl-lanes-${workerIndex}`,
+      });
     });
     try {
       await Promise.all(workers.map(untilReady));

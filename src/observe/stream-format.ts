@@ -22,18 +22,24 @@ export const FrameWord = {
   HEADER_CRC: 7,
 } as const;
 
-/** What a frame holds: four characters each, so that a hex dump shows them. */
+/** What a frame holds: the characters `vob` and one more, so that a hex dump shows them. */
 export const FrameKind = {
-  HEADER: fourCharacters('vobH'),
-  INITIAL_STATE: fourCharacters('vobI'),
-  EPOCH: fourCharacters('vobE'),
-  SLOT_REST: fourCharacters('vobS'),
-  FAULT: fourCharacters('vobF'),
-  END: fourCharacters('vobZ'),
+  /** `vobH` */
+  HEADER: 0x4862_6f76,
+  /** `vobI` */
+  INITIAL_STATE: 0x4962_6f76,
+  /** `vobE` */
+  EPOCH: 0x4562_6f76,
+  /** `vobS` */
+  SLOT_REST: 0x5362_6f76,
+  /** `vobF` */
+  FAULT: 0x4662_6f76,
+  /** `vobZ` */
+  END: 0x5a62_6f76,
 } as const;
 
-/** The three characters that every kind starts with. */
-export const KIND_PREFIX: number = fourCharacters('vob\0');
+/** The low three characters, which every kind has. */
+export const KIND_PREFIX = 0x0062_6f76;
 export const KIND_PREFIX_MASK = 0x00ff_ffff;
 
 /** The header's JSON may be this long. */
@@ -63,7 +69,9 @@ export const EpochWord = {
   STATE_DIGEST: 12,
   REGION_COUNT: 14,
   STATE_ENCODING: 15,
-  REGION_DIGESTS: 16,
+  SLOT_REST_COUNT: 16,
+  FAULT_ENTRY_COUNT: 17,
+  REGION_DIGESTS: 18,
 } as const;
 
 /** How the state of an epoch is written: all its words, or what changed since the epoch before. */
@@ -97,10 +105,4 @@ export function frameBytes(payloadBytes: number): number {
 /** `bytes` rounded up to where the next frame may start. */
 export function alignUp(bytes: number): number {
   return Math.ceil(bytes / FRAME_ALIGNMENT_BYTES) * FRAME_ALIGNMENT_BYTES;
-}
-
-function fourCharacters(text: string): number {
-  let code = 0;
-  for (let index = 0; index < 4; index++) code |= text.charCodeAt(index) << (8 * index);
-  return code >>> 0;
 }

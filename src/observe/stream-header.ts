@@ -4,6 +4,14 @@ import type { ObservationLayout } from './layout.ts';
 import { type ResolvedLayout, resolveLayout } from './observation.ts';
 import { MAX_HEADER_BYTES, OBSERVATION_FORMAT_VERSION } from './stream-format.ts';
 
+/** The log that a stream belongs to. */
+export interface LogReference {
+  /** In records. */
+  readonly capacity: number;
+  /** Where in the log record 1 of the stream was written; 0 if it is left out. */
+  readonly firstPosition?: number;
+}
+
 /** What a stream says about itself, as its writer hands it over. */
 export interface ObservationMetadata {
   /** Name and version of the program that recorded. */
@@ -16,7 +24,7 @@ export interface ObservationMetadata {
   /** What ran the slots; properties other than the name are kept. */
   readonly backend: { readonly name: string };
   /** The log beside which the stream lies, if there is one. */
-  readonly log?: { readonly capacity: number };
+  readonly log?: LogReference;
   readonly note?: string;
 }
 
@@ -134,8 +142,14 @@ function isBackend(value: unknown): value is { readonly name: string } {
   return isObject(value) && isString(value['name']);
 }
 
-function isLog(value: unknown): value is { readonly capacity: number } {
-  return isObject(value) && Number.isSafeInteger(value['capacity']) && Number(value['capacity']) > 0;
+function isLog(value: unknown): value is LogReference {
+  if (!isObject(value)) return false;
+  const { capacity, firstPosition = 0 } = value;
+  return isCount(capacity, 1) && isCount(firstPosition, 0);
+}
+
+function isCount(value: unknown, least: number): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= least;
 }
 
 /** The shape only; `resolveLayout` judges the values. */

@@ -1,7 +1,8 @@
+import type { ReplaceableStorage } from './replaceable-storage.ts';
 import type { Storage } from './storage.ts';
 
 /** Storage in an array that grows: for pages, for tests and for logs that need not outlive the process. */
-export class MemoryStorage implements Storage {
+export class MemoryStorage implements ReplaceableStorage {
   readonly label: string;
   #bytes: Uint8Array;
   #length: number;
@@ -37,6 +38,14 @@ export class MemoryStorage implements Storage {
     this.#reserve(bytes);
     if (bytes < this.#length) this.#bytes.fill(0, bytes, this.#length);
     this.#length = bytes;
+  }
+
+  /** After this the array that the constructor borrowed is the caller's alone. */
+  replaceWith(write: (fresh: Storage) => void): void {
+    const fresh = new MemoryStorage(new Uint8Array(0), this.label);
+    write(fresh);
+    this.#bytes = fresh.#bytes;
+    this.#length = fresh.#length;
   }
 
   sync(): void {}
