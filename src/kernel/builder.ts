@@ -241,12 +241,12 @@ export class RoutineBuilder {
     return new Value({ kind: 'local', name: unique });
   }
 
-  if(condition: Condition, then: () => void, otherwise: () => void = () => {}): void {
+  if(condition: Condition, whenTrue: () => void, whenFalse: () => void = () => {}): void {
     this.#statements.push({
       kind: 'if',
       condition: condition.expression,
-      then: this.#collect(then),
-      otherwise: this.#collect(otherwise),
+      whenTrue: this.#collect(whenTrue),
+      whenFalse: this.#collect(whenFalse),
     });
   }
 

@@ -193,8 +193,8 @@ class RoutineChecker {
         return this.#declare(statement.name, 'u32', false, place);
       case 'if':
         this.#expect(statement.condition, 'bool', place);
-        this.#block(statement.then, `${place}.then.`, depth + 1, inLoop);
-        return this.#block(statement.otherwise, `${place}.otherwise.`, depth + 1, inLoop);
+        this.#block(statement.whenTrue, `${place}.whenTrue.`, depth + 1, inLoop);
+        return this.#block(statement.whenFalse, `${place}.whenFalse.`, depth + 1, inLoop);
       case 'loop':
         return this.#loop(statement, place, depth);
       case 'break':

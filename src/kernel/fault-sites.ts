@@ -68,8 +68,8 @@ export class FaultSites {
   #collect(routine: string, statements: readonly Statement[]): void {
     for (const statement of statements) {
       if (statement.kind === 'if') {
-        this.#collect(routine, statement.then);
-        this.#collect(routine, statement.otherwise);
+        this.#collect(routine, statement.whenTrue);
+        this.#collect(routine, statement.whenFalse);
       } else if (statement.kind === 'loop') {
         this.#collect(routine, statement.body);
       } else if ('memory' in statement || statement.kind === 'dispatch' || statement.kind === 'fault') {

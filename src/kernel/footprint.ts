@@ -140,12 +140,12 @@ class FootprintWalk {
 
   #branch(statement: Extract<Statement, { kind: 'if' }>, locals: Map<string, Known>): boolean {
     const condition = this.#value(statement.condition, locals);
-    if (condition === true) return this.#block(statement.then, locals);
-    if (condition === false) return this.#block(statement.otherwise, locals);
+    if (condition === true) return this.#block(statement.whenTrue, locals);
+    if (condition === false) return this.#block(statement.whenFalse, locals);
     const then = new Map(locals);
     const otherwise = new Map(locals);
-    const thenGoesOn = this.#block(statement.then, then);
-    const otherwiseGoesOn = this.#block(statement.otherwise, otherwise);
+    const thenGoesOn = this.#block(statement.whenTrue, then);
+    const otherwiseGoesOn = this.#block(statement.whenFalse, otherwise);
     if (!thenGoesOn && !otherwiseGoesOn) return false;
     for (const name of locals.keys()) {
       const left = thenGoesOn ? then.get(name) : otherwise.get(name);
@@ -250,7 +250,7 @@ class FootprintWalk {
 /** Whether a loop's turns cannot be followed one by one because an end of the loop depends on what is loaded. */
 function changesAnything(statements: readonly Statement[]): boolean {
   return statements.some((statement) => {
-    if (statement.kind === 'if') return changesAnything(statement.then) || changesAnything(statement.otherwise);
+    if (statement.kind === 'if') return changesAnything(statement.whenTrue) || changesAnything(statement.whenFalse);
     return statement.kind === 'break';
   });
 }
@@ -260,8 +260,8 @@ function forgetAssigned(statements: readonly Statement[], locals: Map<string, Kn
     if (statement.kind === 'assign') locals.set(statement.name, undefined);
     else if (statement.kind === 'loop') forgetAssigned(statement.body, locals);
     else if (statement.kind === 'if') {
-      forgetAssigned(statement.then, locals);
-      forgetAssigned(statement.otherwise, locals);
+      forgetAssigned(statement.whenTrue, locals);
+      forgetAssigned(statement.whenFalse, locals);
     }
   }
 }

@@ -106,8 +106,8 @@ export type Statement =
   | {
       readonly kind: 'if';
       readonly condition: Expression;
-      readonly then: readonly Statement[];
-      readonly otherwise: readonly Statement[];
+      readonly whenTrue: readonly Statement[];
+      readonly whenFalse: readonly Statement[];
     }
   /**
    * Counts `name` from `from` while it is below `below`, for at most `atMost` turns. The bound is part of the meaning,

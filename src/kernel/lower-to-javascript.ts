@@ -166,10 +166,10 @@ class JavaScriptLowering {
         return this.#compareExchange(statement, emit);
       case 'if':
         emit(`if (${expressionText(statement.condition)}) {`);
-        this.#statements(statement.then, depth + 1);
-        if (statement.otherwise.length > 0) {
+        this.#statements(statement.whenTrue, depth + 1);
+        if (statement.whenFalse.length > 0) {
           emit('} else {');
-          this.#statements(statement.otherwise, depth + 1);
+          this.#statements(statement.whenFalse, depth + 1);
         }
         return emit('}');
       case 'loop':
@@ -271,7 +271,7 @@ export function canBeInner(definition: OpcodeDefinition): boolean {
 
 function dispatches(statements: readonly Statement[]): boolean {
   return statements.some((statement) => {
-    if (statement.kind === 'if') return dispatches(statement.then) || dispatches(statement.otherwise);
+    if (statement.kind === 'if') return dispatches(statement.whenTrue) || dispatches(statement.whenFalse);
     if (statement.kind === 'loop') return dispatches(statement.body);
     return statement.kind === 'dispatch';
   });

@@ -84,10 +84,10 @@ function printStatement(statement: Statement, depth: number): string[] {
     case 'if': {
       const then = [
         ...line(`if ${printExpression(statement.condition)}`),
-        ...printStatements(statement.then, depth + 1),
+        ...printStatements(statement.whenTrue, depth + 1),
       ];
-      if (statement.otherwise.length === 0) return then;
-      return [...then, ...line('else'), ...printStatements(statement.otherwise, depth + 1)];
+      if (statement.whenFalse.length === 0) return then;
+      return [...then, ...line('else'), ...printStatements(statement.whenFalse, depth + 1)];
     }
     case 'loop': {
       const range = `${printExpression(statement.from)} ..< ${printExpression(statement.below)}`;
