@@ -1,7 +1,7 @@
 /** What a stream starts with, be it new or rewritten: the header twice, and the state before the first epoch. */
 
 import { WORD_BYTES } from '../base/words.ts';
-import type { Storage } from '../storage/index.ts';
+import { type Storage, StorageError } from '../storage/index.ts';
 import { FrameBuffer, type Salt } from './frame-buffer.ts';
 import { type InitialStateFacts, writeInitialState } from './frame-payloads.ts';
 import { ObservationReader } from './reader.ts';
@@ -45,12 +45,17 @@ export function readBase(
   };
 }
 
-/** Copies `from[start … end)` to `to[target …]`. Stops where `from` does. */
+/**
+ * Copies `from[start … end)` to `to[target …]`.
+ *
+ * @throws StorageError if a call fails, or `from` ends before `end`.
+ */
 export function copyBytes(from: Storage, start: number, end: number, to: Storage, target: number): void {
   const chunk = new Uint8Array(Math.min(COPY_BYTES, end - start));
   for (let position = start; position < end; ) {
     const count = from.readAt(chunk.subarray(0, Math.min(chunk.length, end - position)), position);
-    if (count === 0) return;
+    if (count === 0)
+      throw new StorageError('read', from.label, new Error(`it ends at ${position}, expected ${end} bytes`));
     to.writeAt(chunk.subarray(0, count), target + position - start);
     position += count;
   }
