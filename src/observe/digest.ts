@@ -112,6 +112,18 @@ export function addToSums(
   sums[sumIndex + 1] = highSum;
 }
 
+/** Exchanges the term of one word for that of another at the same position, in the sums at `sums[sumIndex]`. */
+export function replaceTerm(
+  previous: number,
+  next: number,
+  position: number,
+  sums: Uint32Array,
+  sumIndex: number,
+): void {
+  sums[sumIndex] += lowTerm(next, position) - lowTerm(previous, position);
+  sums[sumIndex + 1] += highTerm(next, position) - highTerm(previous, position);
+}
+
 const scratchSums = new Uint32Array(DIGEST_WORDS);
 
 /** Writes the digest of `words[start … start + count)` to `out[outIndex]` (low) and `out[outIndex + 1]` (high). */

@@ -16,15 +16,31 @@ export const DELTA_SLACK_BYTES: number = 3 * MAX_VARINT_BYTES;
  * the states have. Returns how many words of `runs` were written.
  */
 export function findChangedRuns(previous: Uint32Array, next: Uint32Array, runs: Uint32Array): number {
+  const count = next.length;
   let length = 0;
-  for (let index = 0, count = next.length; index < count; index++) {
-    if (previous[index] === next[index]) continue;
+  for (let index = firstChange(previous, next, 0); index < count; index = firstChange(previous, next, index)) {
     runs[length++] = index;
     do index++;
     while (index < count && previous[index] !== next[index]);
     runs[length++] = index;
   }
   return length;
+}
+
+/** Most words do not change: four at a time are half again as fast to pass over. */
+function firstChange(previous: Uint32Array, next: Uint32Array, start: number): number {
+  const count = next.length;
+  let index = start;
+  for (const lastFour = count - 4; index <= lastFour; index += 4) {
+    const changed =
+      (previous[index] ^ next[index]) |
+      (previous[index + 1] ^ next[index + 1]) |
+      (previous[index + 2] ^ next[index + 2]) |
+      (previous[index + 3] ^ next[index + 3]);
+    if (changed !== 0) break;
+  }
+  while (index < count && previous[index] === next[index]) index++;
+  return index;
 }
 
 /** How many words the runs cover. */
@@ -62,10 +78,9 @@ export function encodeDelta(
   return position <= limit ? position : -1;
 }
 
-/** Called for every run before and after its words change, so that sums over the words can follow. */
-export interface RunListener {
-  beforeRun(start: number, count: number): void;
-  afterRun(start: number, count: number): void;
+/** Called for every word that a delta changes, so that sums over the words can follow. */
+export interface ChangeListener {
+  onChange(index: number, previous: number, next: number): void;
 }
 
 /**
@@ -78,7 +93,7 @@ export function applyDelta(
   source: Uint8Array,
   start: number,
   end: number,
-  listener: RunListener,
+  listener: ChangeListener,
 ): boolean {
   const cursor = { position: start, end };
   let index = 0;
@@ -87,13 +102,13 @@ export function applyDelta(
     const count = readVarint(source, cursor);
     // NaN, the answer to a varint that is none, fails this comparison too.
     if (!(count >= 1 && index + count <= words.length && count <= end - cursor.position)) return false;
-    listener.beforeRun(index, count);
     for (const runEnd = index + count; index < runEnd; index++) {
       const zigzag = readVarint(source, cursor);
       if (Number.isNaN(zigzag)) return false;
-      words[index] += (zigzag >>> 1) ^ -(zigzag & 1);
+      const previous = words[index];
+      words[index] = previous + ((zigzag >>> 1) ^ -(zigzag & 1));
+      listener.onChange(index, previous, words[index]);
     }
-    listener.afterRun(index - count, count);
   }
   return true;
 }

@@ -5,30 +5,13 @@
  * much as it changed, not as much as there is.
  */
 
-import { addToSums, DIGEST_WORDS, finishDigest } from './digest.ts';
+import { addToSums, DIGEST_WORDS, finishDigest, replaceTerm } from './digest.ts';
 import { type ResolvedLayout, type ResolvedRegion, usedRecords } from './observation.ts';
 import { digestRegion } from './snapshot-digest.ts';
 import { changedWords } from './state-delta.ts';
 
 /** Following a word costs about four times what summing it afresh does: beyond this share of changed words, start over. */
 const START_OVER_FRACTION = 0.25;
-
-const terms = new Uint32Array(DIGEST_WORDS);
-
-/** Takes the terms of `words[start … start + count)` out of the sums at `sumIndex`, as `addToSums` puts them in. */
-export function removeFromSums(
-  words: Uint32Array,
-  start: number,
-  count: number,
-  firstPosition: number,
-  sums: Uint32Array,
-  sumIndex: number,
-): void {
-  terms.fill(0);
-  addToSums(words, start, count, firstPosition, terms, 0);
-  sums[sumIndex] -= terms[0];
-  sums[sumIndex + 1] -= terms[1];
-}
 
 /**
  * The digests of the writer's state: one a region, then one of the whole snapshot as a single exact region.
@@ -84,16 +67,12 @@ export class StateDigests {
     this.#nextSums.set(this.#sums);
     let region = 0;
     for (let run = 0; run < runsLength; run += 2) {
-      const runEnd = runs[run + 1];
-      replaceInSums(previous, next, runs[run], runEnd - runs[run], runs[run], this.#nextSums, whole);
-      for (let start = runs[run]; start < runEnd; ) {
-        while (start >= regions[region].start + regions[region].count) region++;
-        const { equivalence, start: regionStart, count } = regions[region];
-        const end = Math.min(runEnd, regionStart + count);
-        if (equivalence === 'exact') {
-          replaceInSums(previous, next, start, end - start, start - regionStart, this.#nextSums, region * DIGEST_WORDS);
-        }
-        start = end;
+      for (let index = runs[run]; index < runs[run + 1]; index++) {
+        while (index >= regions[region].start + regions[region].count) region++;
+        const { equivalence, start } = regions[region];
+        replaceTerm(previous[index], next[index], index, this.#nextSums, whole);
+        if (equivalence !== 'exact') continue;
+        replaceTerm(previous[index], next[index], index - start, this.#nextSums, region * DIGEST_WORDS);
       }
     }
   }
@@ -112,19 +91,6 @@ export class StateDigests {
     const whole = regions.length * DIGEST_WORDS;
     finishDigest(sums[whole], sums[whole + 1], words.length, this.next, whole);
   }
-}
-
-function replaceInSums(
-  previous: Uint32Array,
-  next: Uint32Array,
-  start: number,
-  count: number,
-  firstPosition: number,
-  sums: Uint32Array,
-  sumIndex: number,
-): void {
-  removeFromSums(previous, start, count, firstPosition, sums, sumIndex);
-  addToSums(next, start, count, firstPosition, sums, sumIndex);
 }
 
 /** Whether a region's records have to be digested again. */

@@ -1,6 +1,5 @@
-import { addToSums, DIGEST_WORDS, finishDigest } from './digest.ts';
-import { applyDelta, type RunListener } from './state-delta.ts';
-import { removeFromSums } from './state-sums.ts';
+import { addToSums, DIGEST_WORDS, finishDigest, replaceTerm } from './digest.ts';
+import { applyDelta, type ChangeListener } from './state-delta.ts';
 
 /**
  * The words of a state as a reader follows them from epoch to epoch, and the sums that prove them.
@@ -8,7 +7,7 @@ import { removeFromSums } from './state-sums.ts';
  * Every step is checked against the digest that was written with the epoch, so a delta that is applied to anything but
  * the state it was made from is noticed, whatever got lost in between.
  */
-export class StateTracker implements RunListener {
+export class StateTracker implements ChangeListener {
   readonly #snapshotWords: number;
   readonly #sums = new Uint32Array(DIGEST_WORDS);
   readonly #digest = new Uint32Array(DIGEST_WORDS);
@@ -53,12 +52,8 @@ export class StateTracker implements RunListener {
     this.#isKnown = false;
   }
 
-  beforeRun(start: number, count: number): void {
-    if (this.#words !== undefined) removeFromSums(this.#words, start, count, start, this.#sums, 0);
-  }
-
-  afterRun(start: number, count: number): void {
-    if (this.#words !== undefined) addToSums(this.#words, start, count, start, this.#sums, 0);
+  onChange(index: number, previous: number, next: number): void {
+    replaceTerm(previous, next, index, this.#sums, 0);
   }
 
   #prove(expected: Uint32Array, at: number): boolean {
