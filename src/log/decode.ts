@@ -3,7 +3,7 @@
 import { MemoryStorage, type Storage } from '../storage/index.ts';
 import { PositionState, RecordCollector, rotateColumns } from './collect.ts';
 import { type Finding, finding, listPositions, type PositionList } from './findings.ts';
-import { isBlank, type LogHeader, readHeader } from './header.ts';
+import { isBlank, type LogHeader, printWord, readHeader } from './header.ts';
 import { judgeOccupancy, type Occupancy, timestampGoesBack } from './occupancy.ts';
 import { FAILURE_CLASS_NAMES, type RecordColumns } from './records.ts';
 import { type ProgressListener, RowReader, type RowVisitor } from './rows.ts';
@@ -158,11 +158,10 @@ function findInFile(file: FileShape, { capacity }: LogHeader, loss: LogLoss): Fi
 
 function findDamaged({ count, first, text }: PositionList, { capacity }: LogHeader): Finding[] {
   if (count === 0) return [];
-  const magic = `0x${RECORD_MAGIC.toString(16)}`;
   return [
     finding(
       'recordDamaged',
-      `${count} of ${capacity} records are damaged, at ${text}: magic is neither 0 nor ${magic}`,
+      `${count} of ${capacity} records are damaged, at ${text}: magic is neither 0 nor ${printWord(RECORD_MAGIC)}`,
       'look for a whole copy; the records that are left were read.',
       { position: first, count },
     ),

@@ -1,0 +1,58 @@
+/** What a benchmark hands to the driver: every sample, so that the driver can say how far to trust the median. */
+export interface Measurement {
+  /** What was measured, with its size: `log v1: read 1048576 records`. */
+  readonly name: string;
+  /** `ms`, `ns/record`, `MiB` and the like. Less is better. */
+  readonly unit: string;
+  readonly samples: number[];
+  /** Whose way of doing it this is, if it is not ours. */
+  readonly peer?: string;
+}
+
+/** What a measurement's samples come to. */
+export interface Summary {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  /** (max − min) / median: above about 0.3 the machine was too busy to believe the rest. */
+  readonly spread: number;
+}
+
+/** Summarises at least one sample. */
+export function summarise(samples: readonly number[]): Summary {
+  const sorted = [...samples].sort((left, right) => left - right);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const min = sorted[0];
+  const max = sorted[sorted.length - 1];
+  return { median, min, max, spread: (max - min) / median };
+}
+
+/** One way of doing the work that is compared. Returns nothing; the harness takes the time. */
+export interface Contender {
+  readonly name: string;
+  readonly unit: string;
+  readonly peer?: string;
+  /** Turns the milliseconds of one run into the unit. */
+  readonly scale: (milliseconds: number) => number;
+  /** Run before the clock starts. */
+  readonly prepare?: () => void;
+  readonly run: () => void;
+}
+
+/** Runs the contenders in turn, so that what slows the machine down for a while slows all of them; the first round warms up. */
+export function measureInTurn(contenders: readonly Contender[], rounds: number): Measurement[] {
+  const measurements = contenders.map(({ name, unit, peer }): Measurement => {
+    return peer === undefined ? { name, unit, samples: [] } : { name, unit, samples: [], peer };
+  });
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const [index, contender] of contenders.entries()) {
+      contender.prepare?.();
+      const start = performance.now();
+      contender.run();
+      const milliseconds = performance.now() - start;
+      if (round > 0) measurements[index].samples.push(contender.scale(milliseconds));
+    }
+  }
+  return measurements;
+}
