@@ -1,6 +1,7 @@
 /** What exactly differs between two outcomes of an epoch, and which slots can have to do with it. */
 
 import { footprintOf, type Kernel, type SlotFault, touches } from '../kernel/index.ts';
+import { RECORD_ARGUMENT_COUNT } from '../log/index.ts';
 import {
   compareSnapshots,
   type RecordDifference,
@@ -9,12 +10,12 @@ import {
   type WordDifference,
 } from '../observe/index.ts';
 import {
+  argumentsOf,
   type ComparableOutcome,
   type PlannedEpoch,
   type ReplayPlan,
   type Signature,
   type SlotTally,
-  slotRestOf,
 } from '../replay/index.ts';
 import type { Divergence, InvolvedSlot } from './judgement.ts';
 
@@ -28,10 +29,11 @@ export interface OutcomeSource extends ComparableOutcome {
 }
 
 interface DifferenceContext {
-  readonly plan: ReplayPlan;
+  /** Undefined if the records are not at hand; then no slots are named. */
+  readonly plan: ReplayPlan | undefined;
   readonly layout: ResolvedLayout;
   readonly kernel: Kernel | undefined;
-  readonly epoch: PlannedEpoch;
+  readonly epoch: Pick<PlannedEpoch, 'ordinal' | 'deviceEpoch'> & Partial<PlannedEpoch>;
   readonly expected: OutcomeSource;
   readonly seen: OutcomeSource;
 }
@@ -129,15 +131,18 @@ function involvedSlots(
   context: DifferenceContext,
   difference: RegionDifference | undefined,
 ): Pick<Divergence, 'slots' | 'unlistedSlotCount'> {
-  const { plan, layout, kernel, epoch } = context;
-  if (kernel === undefined || difference === undefined) return { slots: [], unlistedSlotCount: undefined };
+  const { plan, layout, kernel } = context;
+  const { firstRecord = 0, endRecord = 0 } = context.epoch;
+  if (plan === undefined || kernel === undefined || difference === undefined) {
+    return { slots: [], unlistedSlotCount: undefined };
+  }
   const { region } = difference;
   const area = layout.areas.find((candidate) => candidate.name === region.area);
   if (area === undefined) return { slots: [], unlistedSlotCount: undefined };
   const word = difference.kind === 'words' ? difference.words[0].index - area.start : region.start - area.start;
   const slots: InvolvedSlot[] = [];
   let unlistedSlotCount = 0;
-  for (let record = epoch.firstRecord; record < epoch.endRecord; record += 1) {
+  for (let record = firstRecord; record < endRecord; record += 1) {
     const slot = involvedSlot(plan, kernel, record);
     // Every slot that is served counts itself; blaming all of them for DONE_COUNT says nothing, but it is true.
     if (!touches(footprintOf(kernel, { ...slot, tenant: slot.tenantId }).writes, area.name, word)) continue;
@@ -151,14 +156,13 @@ function involvedSlot(plan: ReplayPlan, kernel: Kernel, record: number): Involve
   const { columns } = plan;
   const opcode = columns.opcode[record];
   const definition = kernel.opcodes.find((candidate) => candidate.code === opcode);
-  const kept = Array.from(columns.args.subarray(4 * record, 4 * record + 4));
-  const rest: number[] = Array.from(slotRestOf(plan, record)?.arguments ?? new Uint32Array(0));
+  const args = argumentsOf(plan, record);
   return {
     record,
     slotIndex: columns.slotIndex[record],
     opcode,
     name: definition?.name ?? `0x${opcode.toString(16)}`,
     tenantId: columns.tenantId[record],
-    args: [...kept, ...rest].slice(0, Math.max(4, definition?.argumentNames.length ?? 4)),
+    args: args.slice(0, Math.max(RECORD_ARGUMENT_COUNT, definition?.argumentNames.length ?? 0)),
   };
 }

@@ -22,6 +22,7 @@ export {
   type LogRecord,
   RecordColumns,
 } from './records.ts';
+export { readStrictly } from './replay-strict.ts';
 export { RingLog } from './ring-log.ts';
 export type { ProgressListener } from './rows.ts';
 export {
@@ -31,6 +32,7 @@ export {
   LOG_VERSION,
   logBytes,
   MAX_CAPACITY,
+  RECORD_ARGUMENT_COUNT,
   RECORD_BYTES,
   RECORD_LAYOUT,
   RECORD_MAGIC,

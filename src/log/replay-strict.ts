@@ -4,7 +4,7 @@ import type { Storage } from '../storage/index.ts';
 import { RecordCollector } from './collect.ts';
 import { HeaderMismatchError, recordMagicField, TruncatedBodyError } from './errors.ts';
 import { printWord } from './header.ts';
-import type { LogRecord } from './records.ts';
+import type { RecordColumns } from './records.ts';
 import { RowReader, type RowVisitor } from './rows.ts';
 import { EMPTY_MAGIC, logBytes, RECORD_MAGIC, RECORD_WORDS } from './v1-layout.ts';
 
@@ -15,7 +15,7 @@ import { EMPTY_MAGIC, logBytes, RECORD_MAGIC, RECORD_WORDS } from './v1-layout.t
  * @throws TruncatedBodyError if the file is shorter than its capacity asks for.
  * @throws StorageError if the file cannot be read.
  */
-export function replayStrictly(storage: Storage, capacity: number, cursor: number): LogRecord[] {
+export function readStrictly(storage: Storage, capacity: number, cursor: number): RecordColumns {
   const foundBytes = storage.size();
   if (foundBytes < logBytes(capacity)) throw new TruncatedBodyError(storage.label, logBytes(capacity), foundBytes);
   const collector = new RecordCollector(capacity);
@@ -26,7 +26,7 @@ export function replayStrictly(storage: Storage, capacity: number, cursor: numbe
   const reader = new RowReader(storage, capacity);
   reader.visit(cursor, capacity, collectStrictly);
   reader.visit(0, cursor, collectStrictly);
-  return [...collector.finish()];
+  return collector.finish();
 }
 
 function checkMagics(rows: Int32Array, count: number, position: number, path: string): void {

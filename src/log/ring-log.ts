@@ -6,7 +6,7 @@ import { checkRecord, storeColumns, storeRecord } from './encode.ts';
 import type { Finding } from './findings.ts';
 import { type OpenOptions, openLog } from './open-log.ts';
 import { type FailureEvidence, type LogRecord, RecordColumns } from './records.ts';
-import { replayStrictly } from './replay-strict.ts';
+import { readStrictly } from './replay-strict.ts';
 import { HEADER_LAYOUT, RECORD_BYTES, RECORD_WORDS, recordOffset } from './v1-layout.ts';
 
 /** A batch is written in pieces of at most this many records, 1 MiB. */
@@ -119,7 +119,7 @@ export class RingLog {
    * @throws HeaderMismatchError, TruncatedBodyError, StorageError
    */
   replayAll(): LogRecord[] {
-    return replayStrictly(this.#storage, this.capacity, this.#cursor);
+    return [...readStrictly(this.#storage, this.capacity, this.#cursor)];
   }
 
   /** Reads the log as it is in the storage now; see `scanLog`. */

@@ -9,3 +9,5 @@ export {
   type SessionOptions,
   type SlotRequest,
 } from './session.ts';
+export { SlotLineError } from './slot-line-error.ts';
+export { parseSlotLine, type SlotLine, SlotLineReader } from './slot-lines.ts';

@@ -16,7 +16,7 @@ import {
 import { type Clock, monotonicWallClock } from '../base/clock.ts';
 import { isWord } from '../base/words.ts';
 import { findOpcode, type Kernel, type SlotFault } from '../kernel/index.ts';
-import type { LogRecord } from '../log/index.ts';
+import { type LogRecord, RECORD_ARGUMENT_COUNT } from '../log/index.ts';
 import { type EpochObservation, type ResolvedLayout, resolveLayout, type SlotRest } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, Priority } from '../protocol/index.ts';
 import { digestFaults } from './faults-digest.ts';
@@ -32,20 +32,25 @@ export interface SlotRequest {
 
 /** Where records go: a `RingLog`, or anything that keeps them in order. */
 export interface RecordSink {
-  appendMany(records: readonly LogRecord[]): void;
+  /** Records that it keeps before the newest overwrites the oldest. */
+  readonly capacity: number;
+  appendMany(records: readonly LogRecord[]): unknown;
 }
 
 /** Where observations go: an `ObservationWriter`, or anything that keeps them. */
 export interface ObservationSink {
-  appendSlotRest(rest: SlotRest): void;
+  appendSlotRest(...rests: readonly SlotRest[]): void;
   appendEpoch(observation: EpochObservation): void;
+  /** Told which records the log has overwritten. */
+  dropBefore(recordSequence: number): void;
 }
 
 export interface SessionOptions {
   /** Makes the session check opcodes before it publishes them, and end epochs with a BATCH_FENCE. */
   readonly kernel?: Kernel;
   readonly log?: RecordSink;
-  readonly observations?: ObservationSink;
+  /** A sink, or what makes one given the words observed before the first epoch. */
+  readonly observations?: ObservationSink | ((initialWords: Uint32Array) => ObservationSink);
   readonly clock?: Clock;
 }
 
@@ -66,6 +71,7 @@ export class RecordingSession {
   readonly layout: ResolvedLayout;
   readonly #backend: Backend;
   readonly #options: SessionOptions;
+  #observations: ObservationSink | undefined;
   readonly #clock: Clock;
   readonly #snapshot: Uint32Array;
   readonly #recordsDigest = new RecordsDigest();
@@ -90,6 +96,8 @@ export class RecordingSession {
     const session = new RecordingSession(backend, resolveLayout(backend.layout), options);
     await backend.start();
     await backend.observe(session.#snapshot);
+    const { observations } = options;
+    session.#observations = typeof observations === 'function' ? observations(session.#snapshot) : observations;
     session.#epoch = new EpochInProgress(1, session.#deviceEpoch());
     return session;
   }
@@ -155,7 +163,7 @@ export class RecordingSession {
     const epoch = this.#epoch;
     const observing = this.#backend.observe(this.#snapshot);
     if (isPromise(observing)) await observing;
-    this.#options.observations?.appendEpoch(this.#observation(epoch));
+    this.#appendObservation(epoch);
     const recorded: RecordedEpoch = {
       ordinal: this.#ordinal,
       recordCount: epoch.recordCount,
@@ -167,6 +175,16 @@ export class RecordingSession {
     this.#ordinal += 1;
     this.#epoch = new EpochInProgress(this.#recordCount + 1, this.#deviceEpoch());
     return recorded;
+  }
+
+  #appendObservation(epoch: EpochInProgress): void {
+    const { log } = this.#options;
+    const observations = this.#observations;
+    if (observations === undefined) return;
+    observations.appendEpoch(this.#observation(epoch));
+    if (log !== undefined && this.#recordCount > log.capacity) {
+      observations.dropBefore(this.#recordCount - log.capacity + 1);
+    }
   }
 
   #observation(epoch: EpochInProgress): EpochObservation {
@@ -194,11 +212,11 @@ export class RecordingSession {
   async #recordAndPublish(batch: readonly PlacedSlot[]): Promise<void> {
     if (batch.length === 0) return;
     const records = batch.map((placed) => this.#record(placed));
+    this.#keepRests(batch);
     this.#options.log?.appendMany(records);
     for (const [index, { slotIndex, slot }] of batch.entries()) {
-      this.#keepRest(this.#recordCount + index + 1, slot);
       this.#recordsDigest.add(records[index]);
-      const publishing: Awaitable<void> = this.#backend.publish(slotIndex, slot);
+      const publishing = this.#backend.publish(slotIndex, slot);
       if (isPromise(publishing)) await publishing;
     }
     this.#recordCount += batch.length;
@@ -218,17 +236,14 @@ export class RecordingSession {
   }
 
   /** A v1 record has no room for a priority and for more than four arguments; the stream keeps them where they matter. */
-  #keepRest(recordSequence: number, slot: Slot): void {
-    const { observations } = this.#options;
+  #keepRests(batch: readonly PlacedSlot[]): void {
+    const observations = this.#observations;
     if (observations === undefined) return;
-    let needed = slot.priority !== Priority.NORMAL;
-    for (let index = FIRST_REST_ARGUMENT; index < slot.args.length; index += 1) needed ||= slot.args[index] !== 0;
-    if (!needed) return;
-    const rest = new Uint32Array(REST_ARGUMENT_COUNT);
-    for (let index = FIRST_REST_ARGUMENT; index < slot.args.length; index += 1) {
-      rest[index - FIRST_REST_ARGUMENT] = slot.args[index];
+    const rests: SlotRest[] = [];
+    for (const [index, { slot }] of batch.entries()) {
+      if (hasRest(slot)) rests.push(restOf(slot, this.#recordCount + index + 1));
     }
-    observations.appendSlotRest({ sequence: recordSequence, priority: slot.priority, arguments: rest });
+    if (rests.length > 0) observations.appendSlotRest(...rests);
   }
 
   async #drain(): Promise<void> {
@@ -278,8 +293,22 @@ export class RecordingSession {
 }
 
 /** What a v1 record holds of the arguments, and what is left. */
-const FIRST_REST_ARGUMENT = 4;
+const FIRST_REST_ARGUMENT = RECORD_ARGUMENT_COUNT;
 const REST_ARGUMENT_COUNT: number = ARGUMENT_COUNT - FIRST_REST_ARGUMENT;
+
+function hasRest(slot: Slot): boolean {
+  if (slot.priority !== Priority.NORMAL) return true;
+  for (let index = FIRST_REST_ARGUMENT; index < slot.args.length; index += 1) if (slot.args[index] !== 0) return true;
+  return false;
+}
+
+function restOf(slot: Slot, sequence: number): SlotRest {
+  const rest = new Uint32Array(REST_ARGUMENT_COUNT);
+  for (let index = FIRST_REST_ARGUMENT; index < slot.args.length; index += 1) {
+    rest[index - FIRST_REST_ARGUMENT] = slot.args[index];
+  }
+  return { sequence, priority: slot.priority, arguments: rest };
+}
 
 interface PlacedSlot {
   readonly slotIndex: number;

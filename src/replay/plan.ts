@@ -5,7 +5,8 @@
 
 import { findOpcode, type Kernel } from '../kernel/index.ts';
 import { type LogScan, RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
-import type { ObservationReader, SlotRest } from '../observe/index.ts';
+import type { ObservationReader } from '../observe/index.ts';
+import { ARGUMENT_COUNT, Priority } from '../protocol/index.ts';
 import { RecordsDigest } from '../record/index.ts';
 
 /** What a replay is made from. */
@@ -25,6 +26,8 @@ export interface PlannedEpoch {
   /** The epoch's records are the columns' `firstRecord` … `endRecord` − 1. */
   readonly firstRecord: number;
   readonly endRecord: number;
+  /** The sequence number of its first record, counted from 1 as far as the recording tells. */
+  readonly firstSequence: number;
   /** Records are published up to the first of these, then drained, and so on; the last one is `endRecord`. */
   readonly batchEnds: readonly number[];
   /** Which epoch of the observation stream it is. */
@@ -39,14 +42,12 @@ export interface PlannedEpoch {
 
 export interface ReplayPlan {
   readonly columns: RecordColumns;
-  /** Records that the log can hold. */
-  readonly capacity: number;
   readonly observations: ObservationReader | undefined;
   readonly epochs: readonly PlannedEpoch[];
   /** Whether the memory before the first epoch is that of a fresh kernel, told by the log or by whoever asked. */
   readonly startsFresh: boolean;
-  /** The sequence number of the columns' first record, where the recording tells it. */
-  readonly firstSequence: number | undefined;
+  /** What the observation stream keeps of slots beyond their v1 records; undefined if nothing. */
+  readonly slotRests: SlotRests | undefined;
   /** What was assumed and what is odd, for people. */
   readonly notes: readonly string[];
 }
@@ -64,8 +65,8 @@ export interface PlanOptions {
 export function planReplay(recording: Recording, options: PlanOptions = {}): ReplayPlan {
   const { scan, observations } = recording;
   const notes: string[] = [];
-  const alignment = observations === undefined ? undefined : alignWithStream(scan, observations);
-  const cuts = alignment === undefined ? cutByEpochWord(scan) : cutByStream(scan, observations!, alignment, notes);
+  const alignment = observations && alignWithStream(scan, observations);
+  const cuts = alignment ? cutByStream(scan, observations, alignment, notes) : cutByEpochWord(scan);
   const judge = new EpochJudge(recording, options, alignment);
   const epochs: PlannedEpoch[] = [];
   for (const cut of cuts) epochs.push(judge.judge(cut, epochs.length));
@@ -75,11 +76,10 @@ export function planReplay(recording: Recording, options: PlanOptions = {}): Rep
   }
   return {
     columns: scan.columns,
-    capacity: scan.header.capacity,
     observations,
     epochs,
     startsFresh,
-    firstSequence: alignment?.sequenceOf(0),
+    slotRests: alignment && SlotRests.collect(scan.columns, observations, (record) => alignment.sequenceOf(record)),
     notes,
   };
 }
@@ -253,6 +253,7 @@ class EpochJudge {
       deviceEpoch: cut.deviceEpoch,
       firstRecord: cut.firstRecord,
       endRecord: cut.endRecord,
+      firstSequence: this.#alignment?.sequenceOf(cut.firstRecord) ?? cut.firstRecord + 1,
       batchEnds: this.#batchEnds(cut),
       observed: cut.observed,
       unknownReasons: problems.list(),
@@ -328,11 +329,55 @@ class ReasonList {
   }
 }
 
-/** The rest of a record's slot, if the stream keeps one. */
-export function slotRestOf(plan: ReplayPlan, record: number): SlotRest | undefined {
-  if (plan.observations === undefined || plan.firstSequence === undefined) return undefined;
-  const { position } = plan.columns;
-  // Positions grow by one a record, modulo the capacity; a gap is a lost record and has a number of its own.
-  const sequence = plan.firstSequence + mod(position[record] - position[0], plan.capacity);
-  return plan.observations.slotRest(sequence);
+/** What v1 records have no room for, looked up once for all replicas. */
+export class SlotRests {
+  /** Nine words a record: the priority, then arguments 4 to 11. */
+  readonly #words: Uint32Array;
+
+  private constructor(words: Uint32Array) {
+    this.#words = words;
+  }
+
+  /** The rests of all records, or undefined if none has one. */
+  static collect(
+    columns: RecordColumns,
+    observations: ObservationReader,
+    sequenceOf: (record: number) => number,
+  ): SlotRests | undefined {
+    let rests: SlotRests | undefined;
+    for (let record = 0; record < columns.length; record += 1) {
+      const rest = observations.slotRest(sequenceOf(record));
+      if (rest === undefined) continue;
+      rests ??= SlotRests.#blank(columns.length);
+      rests.#words[record * REST_WORDS] = rest.priority;
+      rests.#words.set(Array.from(rest.arguments), record * REST_WORDS + 1);
+    }
+    return rests;
+  }
+
+  priority(record: number): number {
+    return this.#words[record * REST_WORDS];
+  }
+
+  /** Argument 4 … 11. */
+  argument(record: number, index: number): number {
+    return this.#words[record * REST_WORDS + 1 + index - RECORD_ARGUMENT_COUNT];
+  }
+
+  static #blank(recordCount: number): SlotRests {
+    const words = new Uint32Array(recordCount * REST_WORDS);
+    for (let record = 0; record < recordCount; record += 1) words[record * REST_WORDS] = Priority.NORMAL;
+    return new SlotRests(words);
+  }
+}
+
+const REST_WORDS = 1 + ARGUMENT_COUNT - RECORD_ARGUMENT_COUNT;
+
+/** All arguments of a record's slot that are known: four, or twelve where the stream has the rest. */
+export function argumentsOf(plan: ReplayPlan, record: number): number[] {
+  const { columns, slotRests } = plan;
+  const kept = Array.from(columns.args.subarray(RECORD_ARGUMENT_COUNT * record, RECORD_ARGUMENT_COUNT * (record + 1)));
+  if (slotRests === undefined) return kept;
+  for (let index = RECORD_ARGUMENT_COUNT; index < ARGUMENT_COUNT; index += 1) kept.push(slotRests.argument(record, index));
+  return kept;
 }

@@ -16,6 +16,7 @@ import {
 } from '../backend/index.ts';
 import { InputError } from '../base/errors.ts';
 import { type ResolvedLayout, resolveLayout } from '../observe/index.ts';
+import { RECORD_ARGUMENT_COUNT } from '../log/index.ts';
 import { ARGUMENT_COUNT, Opcode, Priority } from '../protocol/index.ts';
 import {
   type ComparableOutcome,
@@ -29,7 +30,8 @@ import {
   signOutcome,
   TallyInProgress,
 } from './outcome.ts';
-import { type PlannedEpoch, type ReplayPlan, slotRestOf } from './plan.ts';
+import type { ObservationSaver } from './observation-saver.ts';
+import type { PlannedEpoch, ReplayPlan } from './plan.ts';
 
 export type ReplayMode = 'chained' | 'isolated';
 
@@ -40,6 +42,8 @@ export interface ReplayOptions {
   readonly replicas?: number;
   /** Bytes of snapshots to keep for explaining differences. Default 64 MiB. */
   readonly keptSnapshotBytes?: number;
+  /** Keeps what the first replica shows; that replica then goes on after a divergence. */
+  readonly saver?: ObservationSaver;
   /** Called now and then with what is done of what there is to do. */
   readonly onProgress?: (replicasDone: number, replicas: number, epochsRun: number) => void;
 }
@@ -218,12 +222,16 @@ class ReplayRun {
         isStateKnown = false;
         continue;
       }
+      await this.#beginSaving(replica);
       isStateKnown = await this.#runEpoch(counts);
       if (!isStateKnown) continue;
+      this.#saverFor(replica)?.append(this.#plan, counts.epoch, this.#snapshot, this.#tally);
+      // An echo of a divergence is kept, but not counted.
+      if (diverged && this.#mode === 'chained') continue;
       const differs = this.#count(counts, replica);
       if (differs && counts.epoch.unknownReasons.length === 0) {
         diverged = true;
-        if (this.#mode === 'chained') break;
+        if (this.#mode === 'chained' && this.#saverFor(replica) === undefined) break;
       }
       // The kernel says what a fault does to its slot, not what a device would have done to the memory.
       isStateKnown = !differs && this.#tally.faulted === 0;
@@ -234,6 +242,18 @@ class ReplayRun {
       await this.#breathe(replica);
     }
     if (diverged) this.#replicasDiverged += 1;
+  }
+
+  #saverFor(replica: number): ObservationSaver | undefined {
+    return replica === 0 ? this.#options.saver : undefined;
+  }
+
+  async #beginSaving(replica: number): Promise<void> {
+    const saver = this.#saverFor(replica);
+    if (saver === undefined) return;
+    // After a restore the snapshot holds what was restored; before the first epoch it holds nothing yet.
+    if (this.#epochsRun === 0 && this.#plan.startsFresh) await this.#ask(() => this.#backend.observe(this.#snapshot));
+    saver.begin(this.#backend, this.#snapshot);
   }
 
   /** Brings the memory into the state that the epoch starts from; false if that state is not known. */
@@ -311,19 +331,19 @@ class ReplayRun {
   }
 
   #loadSlot(record: number): void {
-    const { columns } = this.#plan;
+    const { columns, slotRests } = this.#plan;
     const slot = this.#slot;
+    const { args } = slot;
     slot.opcode = columns.opcode[record];
     slot.tenant = columns.tenantId[record];
-    slot.priority = Priority.NORMAL;
-    for (let index = 0; index < 4; index += 1) slot.args[index] = columns.args[4 * record + index];
-    const rest = slotRestOf(this.#plan, record);
-    if (rest === undefined) {
-      slot.args.fill(0, 4);
-      return;
+    slot.priority = slotRests === undefined ? Priority.NORMAL : slotRests.priority(record);
+    for (let index = 0; index < RECORD_ARGUMENT_COUNT; index += 1) {
+      args[index] = columns.args[RECORD_ARGUMENT_COUNT * record + index];
     }
-    slot.priority = rest.priority;
-    for (let index = 4; index < ARGUMENT_COUNT; index += 1) slot.args[index] = rest.arguments[index - 4];
+    if (slotRests === undefined) return;
+    for (let index = RECORD_ARGUMENT_COUNT; index < ARGUMENT_COUNT; index += 1) {
+      args[index] = slotRests.argument(record, index);
+    }
   }
 
   /** Counts the outcome of the epoch that just ran; whether it differs from the recorded one. */

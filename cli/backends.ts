@@ -1,0 +1,49 @@
+/** Backends by the names that people give on the command line. */
+
+import { loadBackendFactory } from '../node/modules.ts';
+import { ThreadsBackend } from '../node/threads-backend.ts';
+import { type BackendFactory, ReferenceBackend } from '../src/backend/index.ts';
+import { InputError } from '../src/base/errors.ts';
+import type { Kernel } from '../src/kernel/index.ts';
+
+/** Backends that run kernels of ours; anything else is a path to a module. */
+export const KERNEL_BACKENDS = ['reference', 'threads'] as const;
+
+export interface BackendOptions {
+  readonly seed?: number | undefined;
+  readonly workers?: number | undefined;
+  readonly deadlineMs?: number | undefined;
+}
+
+/** Whether a name means a module with somebody's own backend. */
+export function isBackendModule(name: string): boolean {
+  return /[\\/.]/.test(name);
+}
+
+/**
+ * What makes the backend of that name.
+ *
+ * @throws InputError if there is none, or it needs a kernel and there is none.
+ */
+export async function backendFactory(
+  name: string,
+  kernel: Kernel | undefined,
+  options: BackendOptions,
+): Promise<BackendFactory> {
+  if (isBackendModule(name)) return loadBackendFactory(name);
+  if (!(KERNEL_BACKENDS as readonly string[]).includes(name)) {
+    const fix = `use ${KERNEL_BACKENDS.join(' or ')}, or the path of a module such as ./my-backend.mjs.`;
+    throw new InputError(`there is no backend "${name}"`, fix);
+  }
+  if (kernel === undefined) {
+    throw new InputError(`backend ${name} needs a kernel, and the recording has none`, 'name it with --kernel FILE.');
+  }
+  if (name === 'reference') return () => new ReferenceBackend(kernel);
+  const { seed, workers, deadlineMs } = options;
+  return () =>
+    new ThreadsBackend(kernel, {
+      ...(seed === undefined ? {} : { seed }),
+      ...(workers === undefined ? {} : { workerCount: workers }),
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    });
+}

@@ -1,0 +1,167 @@
+/** `vrrl info`: what a log is, at a glance. */
+
+import { existsSync } from 'node:fs';
+import { FileStorage } from '../../node/file-storage.ts';
+import { observationPathOf } from '../../node/recording-files.ts';
+import { type LogScan, type RecordColumns, scanLog } from '../../src/log/index.ts';
+import { ObservationReader } from '../../src/observe/index.ts';
+import { opcodeName } from '../../src/protocol/index.ts';
+import type { AddCommand } from '../context.ts';
+import { ExitCode } from '../exit.ts';
+import { openLogSource } from '../log-source.ts';
+import { startProgress } from '../progress.ts';
+import { tidyJson } from '../render/json.ts';
+import { count, keyValues } from '../render/text.ts';
+
+export const addInfo: AddCommand = (program, context) => {
+  program
+    .command('info')
+    .description('show what a log holds: capacity, cursor, records, losses, epochs, opcodes')
+    .argument('<log>', 'log file, or - for standard input')
+    .option('--json', 'print one JSON object')
+    .option('-q, --quiet', 'no progress')
+    .addHelpText('after', '\nExample:\n  $ vrrl info run.vrrl --json')
+    .action(async (path, options) => {
+      const { io } = context;
+      const progress = startProgress(io, 'reading', options.quiet);
+      const storage = await openLogSource(io, path);
+      try {
+        const scan = scanLog(storage, { onProgress: (done, total) => progress.update(done, total) });
+        const info = describeLog(path, scan);
+        await io.write(options.json ? `${tidyJson(info)}\n` : printInfo(info));
+        if (scan.loss.lost > 0) context.exitCode = ExitCode.UNKNOWN;
+      } finally {
+        storage.close();
+        progress.stop();
+      }
+    });
+};
+
+/** The object that `info --json` prints. */
+export interface LogInfo {
+  readonly schemaVersion: 1;
+  readonly path: string;
+  readonly format: 'v1';
+  readonly capacity: number;
+  /** Modulo the capacity; that it was stored beyond it is among the warnings. */
+  readonly cursor: number;
+  readonly records: number;
+  readonly lost: number;
+  readonly loss: LogScan['loss'];
+  readonly firstTimestampNs: string | undefined;
+  readonly lastTimestampNs: string | undefined;
+  readonly epochs: { readonly count: number; readonly first: number | undefined; readonly last: number | undefined };
+  readonly slotIndexMax: number | undefined;
+  readonly tenants: number;
+  readonly opcodes: Readonly<Record<string, number>>;
+  readonly recordsWithFailure: number;
+  readonly observations: ObservationInfo | undefined;
+  readonly warnings: readonly { readonly kind: string; readonly message: string; readonly position?: number }[];
+  readonly notes: readonly { readonly kind: string; readonly message: string }[];
+}
+
+interface ObservationInfo {
+  readonly path: string;
+  readonly epochs: number;
+  readonly recordedBy: string;
+  readonly backend: string;
+  readonly kernel: string;
+  readonly findings: number;
+}
+
+/** Everything that `info` says about a log. */
+export function describeLog(path: string, scan: LogScan): LogInfo {
+  const { header, columns, loss, findings } = scan;
+  const stamps = columns.timestampNs;
+  return {
+    schemaVersion: 1,
+    path,
+    format: 'v1',
+    capacity: header.capacity,
+    cursor: header.cursor,
+    records: columns.length,
+    lost: loss.lost,
+    loss,
+    firstTimestampNs: stamps.at(0)?.toString(),
+    lastTimestampNs: stamps.at(-1)?.toString(),
+    epochs: { count: countRuns(columns.epoch), first: columns.epoch.at(0), last: columns.epoch.at(-1) },
+    slotIndexMax: columns.length === 0 ? undefined : columns.slotIndex.reduce((most, each) => Math.max(most, each), 0),
+    tenants: new Set(columns.tenantId).size,
+    opcodes: countOpcodes(columns),
+    recordsWithFailure: countFailures(columns),
+    observations: path === '-' ? undefined : describeObservations(observationPathOf(path)),
+    warnings: findings
+      .filter(({ severity }) => severity !== 'information')
+      .map(({ kind, message, position }) => ({ kind, message, ...(position === undefined ? {} : { position }) })),
+    notes: findings.filter(({ severity }) => severity === 'information').map(({ kind, message }) => ({ kind, message })),
+  };
+}
+
+function describeObservations(path: string): ObservationInfo | undefined {
+  if (!existsSync(path)) return undefined;
+  const storage = FileStorage.open(path, 'read');
+  try {
+    const reader = ObservationReader.open(storage);
+    const { tool, backend, kernel } = reader.header;
+    const name = typeof kernel === 'object' && kernel !== null && 'name' in kernel ? String(kernel.name) : 'unknown';
+    return {
+      path,
+      epochs: reader.epochCount,
+      recordedBy: tool,
+      backend: backend.name,
+      kernel: name,
+      findings: reader.findings.length,
+    };
+  } finally {
+    storage.close();
+  }
+}
+
+function countRuns(values: Uint32Array): number {
+  let runs = 0;
+  for (let index = 0; index < values.length; index += 1) {
+    if (index === 0 || values[index] !== values[index - 1]) runs += 1;
+  }
+  return runs;
+}
+
+function countOpcodes(columns: RecordColumns): Record<string, number> {
+  const counts = new Map<number, number>();
+  for (const opcode of columns.opcode) counts.set(opcode, (counts.get(opcode) ?? 0) + 1);
+  const sorted = [...counts].sort(([, left], [, right]) => right - left);
+  return Object.fromEntries(sorted.map(([code, times]) => [opcodeName(code) ?? `0x${code.toString(16)}`, times]));
+}
+
+function countFailures({ failure, length }: RecordColumns): number {
+  let failures = 0;
+  for (let index = 0; failure !== undefined && index < length; index += 1) {
+    if (failure.evidence(index) !== undefined) failures += 1;
+  }
+  return failures;
+}
+
+function printInfo(info: LogInfo): string {
+  const { epochs, observations } = info;
+  const opcodes = Object.entries(info.opcodes).map(([name, times]) => `${name} ${count(times)}`);
+  const lines = keyValues([
+    ['log', `${info.path}, format ${info.format}`],
+    ['capacity', `${count(info.capacity)} records`],
+    ['cursor', `${info.cursor}`],
+    ['records', count(info.records)],
+    ['lost', count(info.lost)],
+    ['epochs', epochs.count === 0 ? '0' : `${count(epochs.count)} (EPOCH ${epochs.first} to ${epochs.last})`],
+    ['slots', info.slotIndexMax === undefined ? 'none' : `up to index ${info.slotIndexMax}`],
+    ['tenants', count(info.tenants)],
+    ['opcodes', opcodes.length === 0 ? 'none' : opcodes.slice(0, 8).join(', ')],
+    ['failures', `${count(info.recordsWithFailure)} records with evidence`],
+    [
+      'observed',
+      observations === undefined
+        ? 'nothing (no file beside the log)'
+        : `${count(observations.epochs)} epochs of kernel ${observations.kernel} on ${observations.backend}`,
+    ],
+  ]);
+  const warnings = info.warnings.map(({ kind, message }) => `warning: ${kind}: ${message}`);
+  const notes = info.notes.map(({ kind, message }) => `note: ${kind}: ${message}`);
+  return `${[...lines, ...warnings, ...notes].join('\n')}\n`;
+}

@@ -1,0 +1,34 @@
+/** `vrrl kernel`: a kernel as people read it, or as data. */
+
+import { loadKernel } from '../../node/modules.ts';
+import { openRecording } from '../../node/recording-files.ts';
+import { defineKernel, type Kernel, kernelFromJson, kernelToJson, printKernel } from '../../src/kernel/index.ts';
+import { InputError } from '../../src/base/errors.ts';
+import type { AddCommand } from '../context.ts';
+import { tidyJson } from '../render/json.ts';
+
+export const addKernel: AddCommand = (program, context) => {
+  program
+    .command('kernel')
+    .description('print a kernel: the built-in one, one from a module, or the one that a log was recorded with')
+    .argument('[file]', 'a kernel module, or a log with observations beside it')
+    .option('--json', 'print it as data')
+    .addHelpText('after', '\nExamples:\n  $ vrrl kernel\n  $ vrrl kernel my-kernel.mjs\n  $ vrrl kernel run.vrrl')
+    .action(async (file, options) => {
+      const kernel = await findKernel(file);
+      await context.io.write(options.json ? `${tidyJson(kernelToJson(kernel))}\n` : printKernel(kernel));
+    });
+};
+
+async function findKernel(file: string | undefined): Promise<Kernel> {
+  if (file === undefined) return defineKernel({ name: 'built-in' });
+  if (/\.[cm]?[jt]s$/.test(file)) return loadKernel(file);
+  const recording = openRecording(file);
+  try {
+    const recorded = recording.observations?.header.kernel;
+    if (recorded !== undefined && recorded !== null) return kernelFromJson(recorded);
+    throw new InputError(`\`${file}\` does not say which kernel it was recorded with`, 'name the module of the kernel.');
+  } finally {
+    recording.close();
+  }
+}

@@ -1,0 +1,172 @@
+/** `vrrl replay`: run a log again, as often as asked, and judge what comes out. */
+
+import { FileStorage } from '../../node/file-storage.ts';
+import { openRecording, type RecordingFiles } from '../../node/recording-files.ts';
+import { VERSION } from '../../node/version.ts';
+import { BackendFaultError, type BackendFactory } from '../../src/backend/index.ts';
+import { InputError } from '../../src/base/errors.ts';
+import { type Judgement, judge } from '../../src/diff/index.ts';
+import { kernelToJson } from '../../src/kernel/index.ts';
+import { ObservationSaver, type BackendReplay, planReplay, replayOn, type ReplayMode, type ReplayPlan } from '../../src/replay/index.ts';
+import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
+import { backendFactory } from '../backends.ts';
+import type { AddCommand } from '../context.ts';
+import { exitCodeOfJudgement } from '../exit.ts';
+import type { Io } from '../io.ts';
+import { chooseKernel, type KernelChoice } from '../kernel-choice.ts';
+import { integer, list } from '../options.ts';
+import { startProgress } from '../progress.ts';
+import { renderJudgement } from '../render/judgement.ts';
+import { tidyJson } from '../render/json.ts';
+
+const AFTER_HELP = `
+Chained (the default) carries memory from epoch to epoch and ends a replica at its first divergence.
+Isolated starts every epoch from its recorded state, so that one divergence does not spoil the epochs after it.
+Without recorded observations (a log from another runtime) replays are compared with each other.
+
+Examples:
+  $ vrrl replay run.vrrl --replicas 100
+  $ vrrl replay run.vrrl --backend threads --mode isolated --replicas 1000 --json
+  $ vrrl replay from-rust.vrrl --kernel my-kernel.mjs --slot-count 1024
+  $ vrrl replay run.vrrl --backend ./my-backend.mjs`;
+
+export interface ReplayFlags {
+  readonly backend: readonly string[];
+  readonly kernel?: string | undefined;
+  readonly slotCount?: number | undefined;
+  readonly controlWords?: number | undefined;
+  readonly mode: string;
+  readonly replicas: number;
+  readonly seed?: number | undefined;
+  readonly workers?: number | undefined;
+  readonly deadlineMs?: number | undefined;
+  readonly observations?: string | boolean | undefined;
+  readonly assumeFresh?: true | undefined;
+  readonly save?: string | undefined;
+  readonly json?: true | undefined;
+  readonly quiet?: true | undefined;
+  readonly color?: boolean | undefined;
+}
+
+export const addReplay: AddCommand = (program, context) => {
+  program
+    .command('replay')
+    .description('replay a log on fresh backends and compare every epoch with what was recorded')
+    .argument('<log>', 'log file')
+    .option('--backend <list>', 'backends: reference, threads, or paths of modules with backends of your own', list, [
+      'reference',
+      'threads',
+    ])
+    .option('--replicas <n>', 'how often to replay on each backend', integer(1, 10_000_000), 10)
+    .option('--mode <mode>', 'chained or isolated', 'chained')
+    .option('--kernel <file>', 'a module whose default export is a kernel; default: the recorded one')
+    .option('--slot-count <n>', 'slots of the ring; default: recorded or inferred', integer(1, MAX_SLOT_COUNT))
+    .option('--control-words <n>', 'words of control memory; default: recorded or inferred', integer(160, 1 << 24))
+    .option('--observations <file>', 'read observations from here instead of <log>.obs')
+    .option('--no-observations', 'leave observations aside and compare replays with each other')
+    .option('--assume-fresh', 'take the log\'s first record for the first ever published')
+    .option('--seed <n>', 'seed of the lanes\' shuffling', integer(0, 0xffff_ffff))
+    .option('--workers <n>', 'worker threads', integer(1, 64))
+    .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))
+    .option('--save <file>', 'write what the first backend\'s first replica showed, for vrrl diff')
+    .option('--json', 'print one JSON object (spec/judgement.schema.json)')
+    .option('-q, --quiet', 'no progress and no notes')
+    .option('--no-color', 'no colours')
+    .addHelpText('after', AFTER_HELP)
+    .action(async (logPath, options) => {
+      const { io } = context;
+      const recording = openRecording(logPath, { observations: observationsOption(options.observations) });
+      try {
+        const judged = await replayRecording(io, recording, options);
+        await io.write(options.json ? `${tidyJson(replayJson(judged))}\n` : renderJudgement(io, judged, options.color));
+        context.exitCode = exitCodeOfJudgement(judged.judgement);
+      } finally {
+        recording.close();
+      }
+    });
+};
+
+/** A judged replay, with what it was made of. */
+export interface JudgedReplay {
+  readonly logPath: string;
+  readonly choice: KernelChoice;
+  readonly plan: ReplayPlan;
+  readonly replicas: number;
+  readonly judgement: Judgement;
+}
+
+/** Replays a recording on all backends asked for and judges it. */
+export async function replayRecording(io: Io, recording: RecordingFiles, flags: ReplayFlags): Promise<JudgedReplay> {
+  const mode = checkMode(flags.mode);
+  const choice = await chooseKernel(recording, flags);
+  const plan = planReplay(recording, {
+    ...(choice.kernel === undefined ? {} : { kernel: choice.kernel }),
+    ...(flags.slotCount === undefined ? {} : { slotCount: flags.slotCount }),
+    ...(flags.assumeFresh === undefined ? {} : { assumeFresh: true }),
+  });
+  const replays: BackendReplay[] = [];
+  for (const name of flags.backend) {
+    const factory = await backendFactory(name, choice.kernel, flags);
+    const saver = flags.save !== undefined && replays.length === 0 ? flags.save : undefined;
+    replays.push(await replayOnBackend(io, plan, name, factory, choice, { ...flags, mode, save: saver }));
+  }
+  const judgement = judge(plan, replays, choice.kernel);
+  return { logPath: recording.logPath, choice, plan, replicas: flags.replicas, judgement };
+}
+
+function checkMode(mode: string): ReplayMode {
+  if (mode === 'chained' || mode === 'isolated') return mode;
+  throw new InputError(`there is no mode "${mode}"`, 'use chained or isolated.');
+}
+
+/** `--observations FILE` gives a path, `--no-observations` false, neither true or nothing. */
+function observationsOption(value: string | boolean | undefined): string | false | undefined {
+  return value === true ? undefined : value;
+}
+
+async function replayOnBackend(
+  io: Io,
+  plan: ReplayPlan,
+  name: string,
+  factory: BackendFactory,
+  choice: KernelChoice,
+  flags: Omit<ReplayFlags, 'mode'> & { readonly mode: ReplayMode },
+): Promise<BackendReplay> {
+  const progress = startProgress(io, `replaying on ${name}`, flags.quiet);
+  const backend = await factory();
+  const saver = flags.save === undefined ? undefined : makeSaver(flags.save, choice);
+  try {
+    return await replayOn(plan, backend, {
+      mode: flags.mode,
+      replicas: flags.replicas,
+      onProgress: (done, total) => progress.update(done, total),
+      ...(saver === undefined ? {} : { saver }),
+    });
+  } finally {
+    saver?.close();
+    progress.stop();
+  }
+}
+
+function makeSaver(path: string, choice: KernelChoice): ObservationSaver {
+  const kernel = choice.kernel === undefined ? null : kernelToJson(choice.kernel);
+  return new ObservationSaver(() => FileStorage.open(path, 'create'), { tool: `vrrl ${VERSION}`, kernel });
+}
+
+/** The object that `replay --json` prints. */
+export function replayJson({ logPath, choice, plan, replicas, judgement }: JudgedReplay): unknown {
+  const { kernel, source, notes } = choice;
+  return {
+    schemaVersion: 1,
+    tool: `vrrl ${VERSION}`,
+    log: logPath,
+    records: plan.columns.length,
+    kernel: {
+      source,
+      ...(kernel === undefined ? {} : { name: kernel.name, identity: kernel.identity, slotCount: kernel.slotCount, controlWords: kernel.controlWords }),
+    },
+    replicas,
+    ...judgement,
+    notes: [...notes, ...judgement.notes],
+  };
+}

@@ -1,0 +1,11 @@
+import type { Command } from '@commander-js/extra-typings';
+import type { Io } from './io.ts';
+
+/** What a command gets besides its arguments, and where it leaves its exit code. */
+export interface CommandContext {
+  readonly io: Io;
+  exitCode: number;
+}
+
+/** A command that can be added to the program. */
+export type AddCommand = (program: Command, context: CommandContext) => void;

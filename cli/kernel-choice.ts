@@ -1,0 +1,60 @@
+/** Which kernel a log is replayed with: the one given, the recorded one, or the built-in one with inferred sizes. */
+
+import { loadKernel } from '../node/modules.ts';
+import { defineKernel, finishKernel, type Kernel, kernelFromJson } from '../src/kernel/index.ts';
+import { inferSizes, type Recording } from '../src/replay/index.ts';
+import { MIN_CONTROL_WORDS } from '../src/protocol/index.ts';
+
+export interface KernelChoice {
+  /** Undefined if the recording is of a backend whose kernel vrrl does not know. */
+  readonly kernel: Kernel | undefined;
+  readonly source: 'given' | 'recorded' | 'assumed' | 'foreign';
+  /** What was assumed, for people. */
+  readonly notes: readonly string[];
+}
+
+export interface KernelOverrides {
+  readonly kernel?: string | undefined;
+  readonly slotCount?: number | undefined;
+  readonly controlWords?: number | undefined;
+}
+
+/**
+ * Chooses the kernel.
+ *
+ * @throws InputError, KernelError if the given or the recorded one cannot be used.
+ */
+export async function chooseKernel(recording: Recording, overrides: KernelOverrides): Promise<KernelChoice> {
+  if (overrides.kernel !== undefined) {
+    return { kernel: resize(await loadKernel(overrides.kernel), overrides), source: 'given', notes: [] };
+  }
+  const recorded = recording.observations?.header.kernel;
+  if (recording.observations !== undefined && (recorded === null || recorded === undefined)) {
+    return { kernel: undefined, source: 'foreign', notes: ['the recording is of a kernel that vrrl does not know'] };
+  }
+  if (recorded !== undefined) {
+    return { kernel: resize(kernelFromJson(recorded), overrides), source: 'recorded', notes: [] };
+  }
+  return assumeKernel(recording, overrides);
+}
+
+function assumeKernel({ scan }: Recording, overrides: KernelOverrides): KernelChoice {
+  const inferred = inferSizes(scan.columns);
+  const { slotCount = inferred.slotCount, controlWords = inferred.controlWords } = overrides;
+  const how = (given: number | undefined) => (given === undefined ? 'inferred' : 'given');
+  const kernel = defineKernel({ name: 'built-in', slotCount, observableWords: Math.max(0, controlWords - MIN_CONTROL_WORDS) });
+  const notes = [
+    'the log names no kernel: the built-in one is assumed (--kernel FILE gives another)',
+    `slots: ${slotCount} (${how(overrides.slotCount)}), control words: ${controlWords} (${how(overrides.controlWords)})`,
+  ];
+  return { kernel, source: 'assumed', notes };
+}
+
+function resize(kernel: Kernel, { slotCount, controlWords }: KernelOverrides): Kernel {
+  if (slotCount === undefined && controlWords === undefined) return kernel;
+  return finishKernel({
+    ...kernel,
+    slotCount: slotCount ?? kernel.slotCount,
+    controlWords: controlWords ?? kernel.controlWords,
+  });
+}

@@ -1,0 +1,107 @@
+/** A judgement as people read it: the verdict first, then what it rests on. */
+
+import type { BackendJudgement, Divergence, Judgement } from '../../src/diff/index.ts';
+import type { JudgedReplay } from '../commands/replay.ts';
+import { coloursFor, type Io } from '../io.ts';
+import { count, percent, plural } from './text.ts';
+import { table } from './table.ts';
+
+type Colours = ReturnType<typeof coloursFor>;
+
+/** The text that `replay` prints. */
+export function renderJudgement(io: Io, judged: JudgedReplay, wantsColour = true): string {
+  const colours = coloursFor(io, io.writesToTerminal, wantsColour);
+  const { judgement } = judged;
+  const lines = [
+    ...renderHead(judged),
+    '',
+    renderVerdict(judgement, colours),
+    '',
+    ...renderBackends(judgement.backends),
+    ...(judgement.firstDivergence === undefined ? [] : ['', ...renderDivergence(judgement.firstDivergence, colours)]),
+    ...renderOddOneOut(judgement),
+    ...renderUnknown(judgement),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function renderHead({ logPath, plan, choice, replicas, judgement }: JudgedReplay): string[] {
+  const { kernel, notes } = choice;
+  const about = kernel === undefined ? 'kernel not known to vrrl' : `kernel ${kernel.name} ${kernel.identity.slice(0, 12)}`;
+  const size = `${plural(plan.columns.length, 'record')}, ${plural(plan.epochs.length, 'epoch')}`;
+  const head = `${logPath}: ${size}; ${about}; ${judgement.mode}, ${plural(replicas, 'replica')} a backend`;
+  return [head, ...[...notes, ...judgement.notes].map((note) => `note: ${note}`)];
+}
+
+function renderVerdict({ verdict, comparedWith, epochs }: Judgement, colours: Colours): string {
+  const paint = { agree: colours.green, diverge: colours.red, unknown: colours.yellow }[verdict];
+  const against = comparedWith === 'recording' ? 'with the recording' : 'with each other (nothing was recorded to compare with)';
+  const parts = [
+    `${count(epochs.agreeing)} of ${plural(epochs.total, 'epoch')} agree ${against}`,
+    ...(epochs.diverging > 0 ? [`${count(epochs.diverging)} diverge`] : []),
+    ...(epochs.unknown > 0 ? [`${count(epochs.unknown)} unknown`] : []),
+  ];
+  return `${colours.bold(paint(verdict))}: ${parts.join(', ')}`;
+}
+
+function renderBackends(backends: readonly BackendJudgement[]): string[] {
+  const rows = backends.map((backend) => [
+    backend.backend,
+    backend.verdict,
+    `${count(backend.replicasRun)}/${count(backend.replicas)}`,
+    renderRate(backend),
+    backend.differsFromItself ? `yes, ${backend.mostOutcomes} outcomes` : 'no',
+    count(Math.round(backend.epochsRun / Math.max(backend.elapsedMs / 1_000, 1e-6))),
+  ]);
+  const head = ['backend', 'verdict', 'replicas', 'diverged (95% interval)', 'differs from itself', 'epochs/s'];
+  const faults = backends.flatMap(({ backend, fault }) =>
+    fault === undefined ? [] : [`${backend} failed (${fault.kind}): ${fault.message}`],
+  );
+  return [...table(head, rows), ...faults];
+}
+
+function renderRate({ divergedReplicas }: BackendJudgement): string {
+  if (divergedReplicas === undefined) return '-';
+  const { count: diverged, total, low, high } = divergedReplicas;
+  if (total === 0) return 'none ran to its end';
+  return `${count(diverged)} of ${count(total)} = ${percent(diverged / total)} (${percent(low)} … ${percent(high)})`;
+}
+
+/** Also used where two recordings are compared. */
+export function renderDivergence(divergence: Divergence, colours: Colours): string[] {
+  const { epoch, deviceEpoch, where, region, differenceCount, kind } = divergence;
+  const inRegion = where === region ? '' : ` (region ${region})`;
+  const things = kind === 'record' ? 'record' : 'word';
+  const more = differenceCount > 1 ? [`  ${plural(differenceCount - 1, `more ${things}`)} of that region differ`] : [];
+  return [
+    `first divergence: epoch ${epoch} (EPOCH ${deviceEpoch}), ${colours.bold(where)}${inRegion}`,
+    `  expected ${divergence.expected} (${divergence.comparedWith})`,
+    `  seen     ${colours.red(divergence.seen)} (${divergence.backend}, replica ${divergence.replica})`,
+    ...more,
+    ...renderSlots(divergence),
+  ];
+}
+
+function renderSlots({ slots, unlistedSlotCount, where }: Divergence): string[] {
+  if (slots.length === 0) return [];
+  const rows = slots.map((slot) => [
+    `    record ${slot.record}`,
+    `slot ${slot.slotIndex}`,
+    `tenant ${slot.tenantId}`,
+    `${slot.name}(${slot.args.join(', ')})`,
+  ]);
+  const more = unlistedSlotCount ? [`    and ${plural(unlistedSlotCount, 'more slot')}`] : [];
+  return [`  slots of the epoch that may write ${where}:`, ...table(undefined, rows), ...more];
+}
+
+function renderOddOneOut({ oddOneOut }: Judgement): string[] {
+  if (oddOneOut === undefined) return [];
+  return ['', `odd one out: ${oddOneOut.source}; ${oddOneOut.others.join(' and ')} agree with each other in epoch ${oddOneOut.epoch}`];
+}
+
+function renderUnknown({ unknownEpochs, epochs }: Judgement): string[] {
+  if (unknownEpochs.length === 0) return [];
+  const lines = unknownEpochs.flatMap(({ epoch, reasons }) => reasons.map((reason) => `  epoch ${epoch}: ${reason}`));
+  const unlisted = epochs.unknown - unknownEpochs.length;
+  return ['', 'not known:', ...lines, ...(unlisted > 0 ? [`  and ${plural(unlisted, 'more epoch')}`] : [])];
+}

@@ -1,0 +1,23 @@
+/** Small pieces of text that several commands print. */
+
+/** A number with separators: 1,048,576. */
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** `1 epoch`, `2 epochs`. */
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+/** A share as a percentage with two significant digits: 0%, 0.19%, 7.1%, 100%. */
+export function percent(share: number): string {
+  if (share === 0 || share === 1) return `${share * 100}%`;
+  return `${Number((share * 100).toPrecision(2))}%`;
+}
+
+/** Lines of names and values, the values aligned. */
+export function keyValues(pairs: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}

@@ -1,0 +1,8 @@
+/** vrrl in Node: everything that runs everywhere, and files, worker threads and modules from disk. */
+export * from '../src/index.ts';
+export { FileStorage } from './file-storage.ts';
+export { loadBackendFactory, loadKernel } from './modules.ts';
+export { observationPathOf, openRecording, type RecordingFiles } from './recording-files.ts';
+export { ReplaceableFileStorage } from './replaceable-file-storage.ts';
+export { RingLog } from './ring-log.ts';
+export { ThreadsBackend, type ThreadsOptions } from './threads-backend.ts';

@@ -1,0 +1,182 @@
+/** Two recordings of the same slots, compared epoch by epoch: run against run, replay against replay. */
+
+import { InputError } from '../base/errors.ts';
+import type { Kernel } from '../kernel/index.ts';
+import type { ObservationReader, ObservedEpoch } from '../observe/index.ts';
+import {
+  argumentsOf,
+  type ComparableOutcome,
+  outcomeOfObserved,
+  type PlannedEpoch,
+  type ReplayPlan,
+  relate,
+} from '../replay/index.ts';
+import { describeDifference, type OutcomeSource } from './describe.ts';
+import type { Divergence, UnknownEpoch, Verdict } from './judgement.ts';
+
+/** One side: what was seen, and where the log is at hand, which slots were published. */
+export interface ComparedSide {
+  readonly name: string;
+  readonly observations: ObservationReader;
+  readonly plan: ReplayPlan | undefined;
+}
+
+/** `spec/comparison.schema.json` describes the JSON form. */
+export interface StreamComparison {
+  readonly verdict: Verdict;
+  readonly epochs: {
+    readonly total: number;
+    readonly agreeing: number;
+    readonly diverging: number;
+    readonly unknown: number;
+  };
+  readonly firstDivergence: Divergence | undefined;
+  /** The first of the epochs that cannot be judged. */
+  readonly unknownEpochs: readonly UnknownEpoch[];
+}
+
+const MAX_UNKNOWN_LISTED = 16;
+
+/**
+ * Compares two sides, epoch by epoch as they were numbered. An epoch whose slots are not known to be the same on both
+ * sides is unknown, and so is one that only one side has.
+ *
+ * @throws InputError if the two sides observe different words.
+ */
+export function compareStreams(left: ComparedSide, right: ComparedSide, kernel?: Kernel): StreamComparison {
+  checkLayouts(left, right);
+  const counts = { total: 0, agreeing: 0, diverging: 0, unknown: 0 };
+  const unknownEpochs: UnknownEpoch[] = [];
+  let firstDivergence: Divergence | undefined;
+  for (const ordinal of ordinalsOf(left, right)) {
+    counts.total += 1;
+    const pair = pairOf(left, right, ordinal);
+    const { verdict, reason } = typeof pair === 'string' ? { verdict: 'unknown', reason: pair } : judgePair(pair);
+    if (verdict === 'agree') counts.agreeing += 1;
+    else if (verdict === 'diverge') counts.diverging += 1;
+    else counts.unknown += 1;
+    if (verdict === 'diverge' && typeof pair !== 'string') firstDivergence ??= describePair(pair, kernel);
+    if (verdict === 'unknown' && unknownEpochs.length < MAX_UNKNOWN_LISTED) {
+      unknownEpochs.push({ epoch: ordinal, reasons: [reason ?? 'it cannot be judged'] });
+    }
+  }
+  return { verdict: wholeVerdict(counts), epochs: counts, firstDivergence, unknownEpochs };
+}
+
+function wholeVerdict({ total, diverging, unknown }: StreamComparison['epochs']): Verdict {
+  if (diverging > 0) return 'diverge';
+  return unknown > 0 || total === 0 ? 'unknown' : 'agree';
+}
+
+function checkLayouts(left: ComparedSide, right: ComparedSide): void {
+  const text = ({ observations }: ComparedSide) =>
+    JSON.stringify([observations.layout.areas, observations.layout.regions]);
+  if (text(left) === text(right)) return;
+  throw new InputError(`${left.name} and ${right.name} observe different words`, 'compare runs of one kernel.');
+}
+
+/** The epochs of both sides, each once, in order. */
+function ordinalsOf(...sides: readonly ComparedSide[]): number[] {
+  const ordinals = new Set<number>();
+  for (const { observations } of sides) {
+    for (let index = 0; index < observations.epochCount; index += 1) ordinals.add(observations.epoch(index).ordinal);
+  }
+  return [...ordinals].sort((first, second) => first - second);
+}
+
+interface ObservedSide {
+  readonly side: ComparedSide;
+  readonly index: number;
+  readonly epoch: ObservedEpoch;
+  readonly outcome: ComparableOutcome;
+}
+
+interface ObservedPair {
+  readonly left: ObservedSide;
+  readonly right: ObservedSide;
+}
+
+/** Both sides of an epoch, or why there are not both. */
+function pairOf(left: ComparedSide, right: ComparedSide, ordinal: number): ObservedPair | string {
+  const leftSide = sideOf(left, ordinal);
+  const rightSide = sideOf(right, ordinal);
+  if (leftSide === undefined) return `${left.name} does not have it`;
+  if (rightSide === undefined) return `${right.name} does not have it`;
+  return { left: leftSide, right: rightSide };
+}
+
+function sideOf(side: ComparedSide, ordinal: number): ObservedSide | undefined {
+  const index = side.observations.indexOfOrdinal(ordinal);
+  if (index === undefined) return undefined;
+  const epoch = side.observations.epoch(index);
+  return { side, index, epoch, outcome: outcomeOfObserved(side.observations.layout, epoch) };
+}
+
+function judgePair(pair: ObservedPair): { verdict: Verdict; reason?: string } {
+  const { left, right } = pair;
+  const slots = compareSlots(left, right);
+  if (slots !== undefined) return { verdict: 'unknown', reason: slots };
+  const relation = relate(left.outcome, right.outcome);
+  if (relation === 'different') return { verdict: 'diverge' };
+  if (relation === 'unknown') return { verdict: 'unknown', reason: 'more records were written than fit' };
+  // Equal faults are equal observations of something that the kernel does not define.
+  if (left.epoch.faulted > 0) return { verdict: 'unknown', reason: `${left.epoch.faulted} of its slots faulted` };
+  return { verdict: 'agree' };
+}
+
+/** Why the two sides cannot be taken to have run the same slots; undefined if they can. */
+function compareSlots(left: ObservedSide, right: ObservedSide): string | undefined {
+  const [leftLow, leftHigh] = left.epoch.recordsDigest;
+  const [rightLow, rightHigh] = right.epoch.recordsDigest;
+  // Equal records, time stamps included: one is a replay of the other.
+  if (leftLow === rightLow && leftHigh === rightHigh) return undefined;
+  const leftEpoch = plannedEpoch(left);
+  const rightEpoch = plannedEpoch(right);
+  if (leftEpoch === undefined || rightEpoch === undefined) return 'whether both ran the same slots cannot be told';
+  const same = sameSlots(left.side.plan!, leftEpoch, right.side.plan!, rightEpoch);
+  return same ? undefined : 'the two runs published different slots';
+}
+
+function plannedEpoch({ side, epoch }: ObservedSide): PlannedEpoch | undefined {
+  return side.plan?.epochs.find(({ ordinal, isReplayable }) => ordinal === epoch.ordinal && isReplayable);
+}
+
+function sameSlots(left: ReplayPlan, leftEpoch: PlannedEpoch, right: ReplayPlan, rightEpoch: PlannedEpoch): boolean {
+  const length = leftEpoch.endRecord - leftEpoch.firstRecord;
+  if (rightEpoch.endRecord - rightEpoch.firstRecord !== length) return false;
+  for (let offset = 0; offset < length; offset += 1) {
+    const first = leftEpoch.firstRecord + offset;
+    const second = rightEpoch.firstRecord + offset;
+    const isSame =
+      left.columns.slotIndex[first] === right.columns.slotIndex[second] &&
+      left.columns.opcode[first] === right.columns.opcode[second] &&
+      left.columns.tenantId[first] === right.columns.tenantId[second] &&
+      argumentsOf(left, first).join() === argumentsOf(right, second).join();
+    if (!isSame) return false;
+  }
+  return true;
+}
+
+function describePair({ left, right }: ObservedPair, kernel: Kernel | undefined): Divergence {
+  const withPlan = [left, right].find((each) => plannedEpoch(each) !== undefined);
+  return describeDifference({
+    plan: withPlan?.side.plan,
+    layout: left.side.observations.layout,
+    kernel,
+    epoch: (withPlan && plannedEpoch(withPlan)) ?? left.epoch,
+    expected: outcomeSource(left),
+    seen: outcomeSource(right),
+  });
+}
+
+function outcomeSource({ side, index, epoch, outcome }: ObservedSide): OutcomeSource {
+  const { done, faulted, pending } = epoch;
+  return {
+    ...outcome,
+    source: side.name,
+    replica: 0,
+    snapshot: side.observations.wordsAfter(index)?.slice(),
+    tally: { done, faulted, pending },
+    faults: [],
+  };
+}
