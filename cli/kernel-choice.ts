@@ -2,8 +2,8 @@
 
 import { loadKernel } from '../node/modules.ts';
 import { defineKernel, finishKernel, type Kernel, kernelFromJson } from '../src/kernel/index.ts';
-import { inferSizes, type Recording } from '../src/replay/index.ts';
 import { MIN_CONTROL_WORDS } from '../src/protocol/index.ts';
+import { inferSizes, type Recording } from '../src/replay/index.ts';
 
 export interface KernelChoice {
   /** Undefined if the recording is of a backend whose kernel vrrl does not know. */
@@ -42,7 +42,11 @@ function assumeKernel({ scan }: Recording, overrides: KernelOverrides): KernelCh
   const inferred = inferSizes(scan.columns);
   const { slotCount = inferred.slotCount, controlWords = inferred.controlWords } = overrides;
   const how = (given: number | undefined) => (given === undefined ? 'inferred' : 'given');
-  const kernel = defineKernel({ name: 'built-in', slotCount, observableWords: Math.max(0, controlWords - MIN_CONTROL_WORDS) });
+  const kernel = defineKernel({
+    name: 'built-in',
+    slotCount,
+    observableWords: Math.max(0, controlWords - MIN_CONTROL_WORDS),
+  });
   const notes = [
     'the log names no kernel: the built-in one is assumed (--kernel FILE gives another)',
     `slots: ${slotCount} (${how(overrides.slotCount)}), control words: ${controlWords} (${how(overrides.controlWords)})`,

@@ -14,7 +14,12 @@ const SILENT: Progress = { update() {}, stop() {} };
 export function startProgress(io: Io, label: string, isQuiet: boolean | undefined): Progress {
   if (isQuiet === true || !io.notesToTerminal) return SILENT;
   const bar = new SingleBar(
-    { format: `${label} {bar} {percentage}% ({value}/{total})`, clearOnComplete: true, hideCursor: true, noTTYOutput: false },
+    {
+      format: `${label} {bar} {percentage}% ({value}/{total})`,
+      clearOnComplete: true,
+      hideCursor: true,
+      noTTYOutput: false,
+    },
     Presets.shades_classic,
   );
   let isShown = false;

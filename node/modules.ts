@@ -21,7 +21,8 @@ export async function loadKernel(file: string): Promise<Kernel> {
     throw notA(file, 'kernel', 'export default defineKernel({ name: … }), with defineKernel from vrrl/kernel.');
   }
   // The cast claims nothing: everything is checked field by field, and the identity is computed here.
-  const { name, slotCount, controlWords, tenantCount, tables, turn, opcodes, regions } = made as unknown as KernelDefinition;
+  const { name, slotCount, controlWords, tenantCount, tables, turn, opcodes, regions } =
+    made as unknown as KernelDefinition;
   return finishKernel({ name, slotCount, controlWords, tenantCount, tables, turn, opcodes, regions });
 }
 
@@ -46,7 +47,9 @@ const BACKEND_METHODS = ['start', 'publish', 'drain', 'observe', 'stop'] as cons
 function isBackend(value: unknown): value is Backend {
   if (!isObject(value)) return false;
   const hasMethods = BACKEND_METHODS.every((method) => typeof value[method] === 'function');
-  return hasMethods && typeof value['name'] === 'string' && isObject(value['layout']) && isSlotCount(value['slotCount']);
+  return (
+    hasMethods && typeof value['name'] === 'string' && isObject(value['layout']) && isSlotCount(value['slotCount'])
+  );
 }
 
 function isSlotCount(value: unknown): boolean {

@@ -3,10 +3,19 @@
  *
  * This face runs everywhere. In Node the same names come from `node/index.ts`, with files, threads and processes on top.
  */
-export { InputError, VrrlError } from './base/errors.ts';
+
 export * from './backend/index.ts';
+export { InputError, VrrlError } from './base/errors.ts';
 export * from './diff/index.ts';
-export { defineKernel, type Kernel, KernelError, kernelFromJson, kernelToJson, opcode, printKernel } from './kernel/index.ts';
+export {
+  defineKernel,
+  type Kernel,
+  KernelError,
+  kernelFromJson,
+  kernelToJson,
+  opcode,
+  printKernel,
+} from './kernel/index.ts';
 export {
   CapacityOverflowError,
   HeaderMismatchError,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { openRecording } from '../../node/recording-files.ts';
 import { ThreadsBackend } from '../../node/threads-backend.ts';
 import type { Verdict } from '../../src/diff/index.ts';
+import { MAX_CAPACITY } from '../../src/log/index.ts';
 import { findWorkload } from '../../src/workloads/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
@@ -27,7 +28,13 @@ export const addDemo: AddCommand = (program, context) => {
     .addHelpText('after', '\nExample:\n  $ vrrl demo book.txt --replicas 200')
     .action(async (file, options) => {
       const { io } = context;
-      const demo: Demo = { io, file: file ?? readmePath(), folder: options.folder, replicas: options.replicas, color: options.color };
+      const demo: Demo = {
+        io,
+        file: file ?? readmePath(),
+        folder: options.folder,
+        replicas: options.replicas,
+        color: options.color,
+      };
       mkdirSync(demo.folder, { recursive: true });
       const sound = await runPart(demo, {
         title: '1. A sound kernel: every byte of the file is one ATOMIC_ADD into a histogram',
@@ -83,9 +90,10 @@ async function runPart(demo: Demo, part: DemoPart): Promise<boolean> {
 }
 
 async function record(file: string, workload: string, logPath: string): Promise<string> {
-  const plan = findWorkload(workload).plan(readFileSync(file), {});
+  const input = readFileSync(file);
+  const plan = findWorkload(workload).plan(input, {});
   const backend = new ThreadsBackend(plan.kernel);
-  const recorder = await Recorder.create(logPath, backend, plan.kernel, 1 << 20, true);
+  const recorder = await Recorder.create(logPath, backend, plan.kernel, capacityFor(input.length), true);
   try {
     for (const { slots, tag } of plan.epochs()) {
       await recorder.session.publish(slots);
@@ -100,9 +108,16 @@ async function record(file: string, workload: string, logPath: string): Promise<
   return [head, ...plan.describe(session.snapshot).map((line) => `  ${line}`)].join('\n');
 }
 
+/** Room for a slot a byte and the fences, so that nothing of the demo is overwritten, as far as a log can be. */
+function capacityFor(inputBytes: number): number {
+  return Math.min(MAX_CAPACITY, 2 ** Math.ceil(Math.log2(inputBytes * 1.1 + 64)));
+}
+
 /** From cli/commands/ in a checkout it is two folders up, from dist/cli/commands/ three. */
 function readmePath(): string {
-  const candidates = ['../../README.md', '../../../README.md'].map((each) => fileURLToPath(new URL(each, import.meta.url)));
+  const candidates = ['../../README.md', '../../../README.md'].map((each) =>
+    fileURLToPath(new URL(each, import.meta.url)),
+  );
   return path.relative(process.cwd(), candidates.find(isReadable) ?? candidates[0]) || candidates[0];
 }
 

@@ -11,9 +11,9 @@ import { planReplay } from '../../src/replay/index.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOf } from '../exit.ts';
 import { coloursFor, type Io } from '../io.ts';
-import { renderDivergence } from '../render/judgement.ts';
 import { tidyJson } from '../render/json.ts';
-import { count, plural } from '../render/text.ts';
+import { renderDivergence } from '../render/judgement.ts';
+import { count } from '../render/text.ts';
 
 const AFTER_HELP = `
 Each side is a log with observations beside it (<log>.obs), or an observation stream written by vrrl replay --save.
@@ -105,7 +105,7 @@ function renderComparison(
   const { verdict, epochs, firstDivergence, unknownEpochs } = comparison;
   const paint = { agree: colours.green, diverge: colours.red, unknown: colours.yellow }[verdict];
   const parts = [
-    `${count(epochs.agreeing)} of ${plural(epochs.total, 'epoch')} agree`,
+    `${count(epochs.agreeing)} of ${count(epochs.total)} epochs agree`,
     ...(epochs.diverging > 0 ? [`${count(epochs.diverging)} diverge`] : []),
     ...(epochs.unknown > 0 ? [`${count(epochs.unknown)} unknown`] : []),
   ];

@@ -115,7 +115,9 @@ function printHealth(
     ['vrrl', machine.vrrl],
     ['node', `${machine.node} on ${machine.platform}`],
     ['machine', `${machine.cores} cores, ${count(Math.round(machine.memoryBytes / 2 ** 20))} MiB`],
-    ...backends.map(({ backend, usable, detail }) => [backend, `${usable ? 'usable' : 'NOT usable'}: ${detail}`] as const),
+    ...backends.map(
+      ({ backend, usable, detail }) => [backend, `${usable ? 'usable' : 'NOT usable'}: ${detail}`] as const,
+    ),
   ]);
   return `${lines.join('\n')}\n`;
 }

@@ -93,7 +93,9 @@ export function describeLog(path: string, scan: LogScan): LogInfo {
     warnings: findings
       .filter(({ severity }) => severity !== 'information')
       .map(({ kind, message, position }) => ({ kind, message, ...(position === undefined ? {} : { position }) })),
-    notes: findings.filter(({ severity }) => severity === 'information').map(({ kind, message }) => ({ kind, message })),
+    notes: findings
+      .filter(({ severity }) => severity === 'information')
+      .map(({ kind, message }) => ({ kind, message })),
   };
 }
 

@@ -2,8 +2,8 @@
 
 import { loadKernel } from '../../node/modules.ts';
 import { openRecording } from '../../node/recording-files.ts';
-import { defineKernel, type Kernel, kernelFromJson, kernelToJson, printKernel } from '../../src/kernel/index.ts';
 import { InputError } from '../../src/base/errors.ts';
+import { defineKernel, type Kernel, kernelFromJson, kernelToJson, printKernel } from '../../src/kernel/index.ts';
 import type { AddCommand } from '../context.ts';
 import { tidyJson } from '../render/json.ts';
 
@@ -27,7 +27,10 @@ async function findKernel(file: string | undefined): Promise<Kernel> {
   try {
     const recorded = recording.observations?.header.kernel;
     if (recorded !== undefined && recorded !== null) return kernelFromJson(recorded);
-    throw new InputError(`\`${file}\` does not say which kernel it was recorded with`, 'name the module of the kernel.');
+    throw new InputError(
+      `\`${file}\` does not say which kernel it was recorded with`,
+      'name the module of the kernel.',
+    );
   } finally {
     recording.close();
   }

@@ -7,7 +7,7 @@ import { InputError } from '../../src/base/errors.ts';
 import { defineKernel, finishKernel, type Kernel } from '../../src/kernel/index.ts';
 import { MAX_CAPACITY } from '../../src/log/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
-import { type SlotRequest, SlotLineReader } from '../../src/record/index.ts';
+import { SlotLineReader, type SlotRequest } from '../../src/record/index.ts';
 import { findWorkload, type WorkloadPlan, workloads } from '../../src/workloads/index.ts';
 import { backendFactory, isBackendModule } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
@@ -18,7 +18,9 @@ import { type Progress, startProgress } from '../progress.ts';
 import { Recorder } from '../recorder.ts';
 import { count, plural } from '../render/text.ts';
 
-const WORKLOAD_LINES = workloads.map(({ name, summary, orderNote }) => `  ${name.padEnd(12)} ${summary}\n${' '.repeat(15)}${orderNote}`);
+const WORKLOAD_LINES = workloads.map(
+  ({ name, summary, orderNote }) => `  ${name.padEnd(12)} ${summary}\n${' '.repeat(15)}${orderNote}`,
+);
 
 const AFTER_HELP = `
 Workloads:
@@ -48,7 +50,7 @@ export const addRecord: AddCommand = (program, context) => {
     .option('--capacity <n>', 'records that the log keeps before it wraps', integer(1, MAX_CAPACITY), 65_536)
     .option('--patterns <list>', 'words to search for, separated by commas (workload dfa)', list)
     .option('--max-epochs <n>', 'stop after so many epochs', integer(1, Number.MAX_SAFE_INTEGER))
-    .option('--seed <n>', 'seed of the lanes\' shuffling', integer(0, 0xffff_ffff))
+    .option('--seed <n>', "seed of the lanes' shuffling", integer(0, 0xffff_ffff))
     .option('--workers <n>', 'worker threads', integer(1, 64))
     .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))
     .option('--force', 'replace a log that is there already')
@@ -57,7 +59,10 @@ export const addRecord: AddCommand = (program, context) => {
     .action(async (logPath, options) => {
       const { io } = context;
       if ((options.workload === undefined) === (options.slots === undefined)) {
-        throw new InputError('one of --workload and --slots is needed, and not both', 'name where the slots come from.');
+        throw new InputError(
+          'one of --workload and --slots is needed, and not both',
+          'name where the slots come from.',
+        );
       }
       const source =
         options.workload === undefined ? await slotSource(io, options) : workloadSource(options.workload, options);
@@ -146,7 +151,8 @@ function readInput(path: string): Uint8Array {
 }
 
 async function slotSource(io: Io, options: SourceOptions): Promise<SlotSource> {
-  const kernel = isBackendModule(options.backend) && options.kernel === undefined ? undefined : await slotKernel(options);
+  const kernel =
+    isBackendModule(options.backend) && options.kernel === undefined ? undefined : await slotKernel(options);
   return {
     kernel,
     epochs: () => readEpochs(io, options.slots ?? '-', kernel, options.maxEpochs ?? Number.POSITIVE_INFINITY),
@@ -219,7 +225,9 @@ async function recordTo(
   const ms = Math.round(performance.now() - begin);
   const lines = [
     `${logPath}: ${plural(session.recordCount, 'record')} in ${plural(session.epochCount, 'epoch')} on ${backend.name}, ${count(ms)} ms`,
-    ...(session.recordCount > options.capacity ? [`the log keeps the last ${count(options.capacity)} records (--capacity)`] : []),
+    ...(session.recordCount > options.capacity
+      ? [`the log keeps the last ${count(options.capacity)} records (--capacity)`]
+      : []),
     ...(faults > 0 ? [`${plural(faults, 'slot')} faulted; vrrl replay says which`] : []),
     ...source.describe(session.snapshot),
   ];

@@ -3,12 +3,19 @@
 import { FileStorage } from '../../node/file-storage.ts';
 import { openRecording, type RecordingFiles } from '../../node/recording-files.ts';
 import { VERSION } from '../../node/version.ts';
-import { BackendFaultError, type BackendFactory } from '../../src/backend/index.ts';
+import type { BackendFactory } from '../../src/backend/index.ts';
 import { InputError } from '../../src/base/errors.ts';
 import { type Judgement, judge } from '../../src/diff/index.ts';
 import { kernelToJson } from '../../src/kernel/index.ts';
-import { ObservationSaver, type BackendReplay, planReplay, replayOn, type ReplayMode, type ReplayPlan } from '../../src/replay/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
+import {
+  type BackendReplay,
+  ObservationSaver,
+  planReplay,
+  type ReplayMode,
+  type ReplayPlan,
+  replayOn,
+} from '../../src/replay/index.ts';
 import { backendFactory } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOfJudgement } from '../exit.ts';
@@ -16,8 +23,8 @@ import type { Io } from '../io.ts';
 import { chooseKernel, type KernelChoice } from '../kernel-choice.ts';
 import { integer, list } from '../options.ts';
 import { startProgress } from '../progress.ts';
-import { renderJudgement } from '../render/judgement.ts';
 import { tidyJson } from '../render/json.ts';
+import { renderJudgement } from '../render/judgement.ts';
 
 const AFTER_HELP = `
 Chained (the default) carries memory from epoch to epoch and ends a replica at its first divergence.
@@ -64,11 +71,11 @@ export const addReplay: AddCommand = (program, context) => {
     .option('--control-words <n>', 'words of control memory; default: recorded or inferred', integer(160, 1 << 24))
     .option('--observations <file>', 'read observations from here instead of <log>.obs')
     .option('--no-observations', 'leave observations aside and compare replays with each other')
-    .option('--assume-fresh', 'take the log\'s first record for the first ever published')
-    .option('--seed <n>', 'seed of the lanes\' shuffling', integer(0, 0xffff_ffff))
+    .option('--assume-fresh', "take the log's first record for the first ever published")
+    .option('--seed <n>', "seed of the lanes' shuffling", integer(0, 0xffff_ffff))
     .option('--workers <n>', 'worker threads', integer(1, 64))
     .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))
-    .option('--save <file>', 'write what the first backend\'s first replica showed, for vrrl diff')
+    .option('--save <file>', "write what the first backend's first replica showed, for vrrl diff")
     .option('--json', 'print one JSON object (spec/judgement.schema.json)')
     .option('-q, --quiet', 'no progress and no notes')
     .option('--no-color', 'no colours')
@@ -163,7 +170,14 @@ export function replayJson({ logPath, choice, plan, replicas, judgement }: Judge
     records: plan.columns.length,
     kernel: {
       source,
-      ...(kernel === undefined ? {} : { name: kernel.name, identity: kernel.identity, slotCount: kernel.slotCount, controlWords: kernel.controlWords }),
+      ...(kernel === undefined
+        ? {}
+        : {
+            name: kernel.name,
+            identity: kernel.identity,
+            slotCount: kernel.slotCount,
+            controlWords: kernel.controlWords,
+          }),
     },
     replicas,
     ...judgement,

@@ -35,7 +35,8 @@ export const addVerify: AddCommand = (program, context) => {
         const { problems, records } = path === '-' ? await checkStream(io) : checkFiles(path, { onProgress });
         progress.stop();
         const wrong = problems.filter(({ severity }) => severity !== 'information');
-        if (options.json) await io.write(`${tidyJson({ schemaVersion: 1, path, sound: wrong.length === 0, records, problems })}\n`);
+        if (options.json)
+          await io.write(`${tidyJson({ schemaVersion: 1, path, sound: wrong.length === 0, records, problems })}\n`);
         else await io.write(printProblems(path, records, problems));
         if (wrong.length > 0) context.exitCode = ExitCode.UNKNOWN;
       } finally {

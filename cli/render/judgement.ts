@@ -3,8 +3,8 @@
 import type { BackendJudgement, Divergence, Judgement } from '../../src/diff/index.ts';
 import type { JudgedReplay } from '../commands/replay.ts';
 import { coloursFor, type Io } from '../io.ts';
-import { count, percent, plural } from './text.ts';
 import { table } from './table.ts';
+import { count, percent, plural } from './text.ts';
 
 type Colours = ReturnType<typeof coloursFor>;
 
@@ -27,7 +27,8 @@ export function renderJudgement(io: Io, judged: JudgedReplay, wantsColour = true
 
 function renderHead({ logPath, plan, choice, replicas, judgement }: JudgedReplay): string[] {
   const { kernel, notes } = choice;
-  const about = kernel === undefined ? 'kernel not known to vrrl' : `kernel ${kernel.name} ${kernel.identity.slice(0, 12)}`;
+  const about =
+    kernel === undefined ? 'kernel not known to vrrl' : `kernel ${kernel.name} ${kernel.identity.slice(0, 12)}`;
   const size = `${plural(plan.columns.length, 'record')}, ${plural(plan.epochs.length, 'epoch')}`;
   const head = `${logPath}: ${size}; ${about}; ${judgement.mode}, ${plural(replicas, 'replica')} a backend`;
   return [head, ...[...notes, ...judgement.notes].map((note) => `note: ${note}`)];
@@ -35,11 +36,13 @@ function renderHead({ logPath, plan, choice, replicas, judgement }: JudgedReplay
 
 function renderVerdict({ verdict, comparedWith, epochs }: Judgement, colours: Colours): string {
   const paint = { agree: colours.green, diverge: colours.red, unknown: colours.yellow }[verdict];
-  const against = comparedWith === 'recording' ? 'with the recording' : 'with each other (nothing was recorded to compare with)';
+  const against =
+    comparedWith === 'recording' ? 'with the recording' : 'with each other (nothing was recorded to compare with)';
   const parts = [
-    `${count(epochs.agreeing)} of ${plural(epochs.total, 'epoch')} agree ${against}`,
+    `${count(epochs.agreeing)} of ${count(epochs.total)} epochs agree ${against}`,
     ...(epochs.diverging > 0 ? [`${count(epochs.diverging)} diverge`] : []),
-    ...(epochs.unknown > 0 ? [`${count(epochs.unknown)} unknown`] : []),
+    ...(epochs.unknown > epochs.notReached ? [`${count(epochs.unknown - epochs.notReached)} unknown`] : []),
+    ...(epochs.notReached > 0 ? [`${count(epochs.notReached)} not reached`] : []),
   ];
   return `${colours.bold(paint(verdict))}: ${parts.join(', ')}`;
 }
@@ -50,7 +53,7 @@ function renderBackends(backends: readonly BackendJudgement[]): string[] {
     backend.verdict,
     `${count(backend.replicasRun)}/${count(backend.replicas)}`,
     renderRate(backend),
-    backend.differsFromItself ? `yes, ${backend.mostOutcomes} outcomes` : 'no',
+    renderOutcomes(backend),
     count(Math.round(backend.epochsRun / Math.max(backend.elapsedMs / 1_000, 1e-6))),
   ]);
   const head = ['backend', 'verdict', 'replicas', 'diverged (95% interval)', 'differs from itself', 'epochs/s'];
@@ -58,6 +61,11 @@ function renderBackends(backends: readonly BackendJudgement[]): string[] {
     fault === undefined ? [] : [`${backend} failed (${fault.kind}): ${fault.message}`],
   );
   return [...table(head, rows), ...faults];
+}
+
+function renderOutcomes({ differsFromItself, mostOutcomes }: BackendJudgement): string {
+  if (!differsFromItself) return 'no';
+  return `yes, ${mostOutcomes > 16 ? 'more than 16' : mostOutcomes} outcomes`;
 }
 
 function renderRate({ divergedReplicas }: BackendJudgement): string {
@@ -96,12 +104,26 @@ function renderSlots({ slots, unlistedSlotCount, where }: Divergence): string[] 
 
 function renderOddOneOut({ oddOneOut }: Judgement): string[] {
   if (oddOneOut === undefined) return [];
-  return ['', `odd one out: ${oddOneOut.source}; ${oddOneOut.others.join(' and ')} agree with each other in epoch ${oddOneOut.epoch}`];
+  return [
+    '',
+    `odd one out: ${oddOneOut.source}; ${oddOneOut.others.join(' and ')} agree with each other in epoch ${oddOneOut.epoch}`,
+  ];
 }
 
 function renderUnknown({ unknownEpochs, epochs }: Judgement): string[] {
-  if (unknownEpochs.length === 0) return [];
+  const notReached =
+    epochs.notReached === 0
+      ? []
+      : [
+          '',
+          `not reached: ${plural(epochs.notReached, 'epoch')}; a chained replica ends where it diverges, --mode isolated judges each epoch by itself`,
+        ];
+  if (unknownEpochs.length === 0) return notReached;
   const lines = unknownEpochs.flatMap(({ epoch, reasons }) => reasons.map((reason) => `  epoch ${epoch}: ${reason}`));
-  const unlisted = epochs.unknown - unknownEpochs.length;
+  const unlisted = epochs.unknown - epochs.notReached - unknownEpochs.length;
+  return [...notReached, ...unknownLines(lines, unlisted)];
+}
+
+function unknownLines(lines: readonly string[], unlisted: number): string[] {
   return ['', 'not known:', ...lines, ...(unlisted > 0 ? [`  and ${plural(unlisted, 'more epoch')}`] : [])];
 }

@@ -163,6 +163,6 @@ function involvedSlot(plan: ReplayPlan, kernel: Kernel, record: number): Involve
     opcode,
     name: definition?.name ?? `0x${opcode.toString(16)}`,
     tenantId: columns.tenantId[record],
-    args: args.slice(0, Math.max(RECORD_ARGUMENT_COUNT, definition?.argumentNames.length ?? 0)),
+    args: args.slice(0, definition?.argumentNames.length ?? RECORD_ARGUMENT_COUNT),
   };
 }

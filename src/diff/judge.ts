@@ -40,6 +40,7 @@ export function judge(plan: ReplayPlan, replays: readonly BackendReplay[], kerne
       agreeing: count('agree'),
       diverging: count('diverge'),
       unknown: count('unknown'),
+      notReached: verdicts.filter((verdict, index) => verdict === 'unknown' && isNotReached(replays, index)).length,
     },
     firstDivergence: firstIndex < 0 ? undefined : firstDivergence(plan, replays, firstIndex, kernel),
     oddOneOut: firstIndex < 0 ? undefined : oddOneOut(plan, replays, firstIndex),
@@ -196,14 +197,19 @@ function unknownEpochs(
   for (const [index, epoch] of plan.epochs.entries()) {
     if (verdicts[index] !== 'unknown') continue;
     if (listed.length === MAX_UNKNOWN_LISTED) break;
+    if (isNotReached(replays, index)) continue;
     const reasons = new Set(replays.flatMap((replay) => replay.epochs[index].unknownReasons));
-    if (reasons.size === 0) reasons.add(withoutReason(replays.map((replay) => replay.epochs[index])));
+    if (reasons.size === 0) reasons.add(DROPPED_RECORDS);
     listed.push({ epoch: epoch.ordinal, reasons: [...reasons] });
   }
   return listed;
 }
 
-function withoutReason(epochs: readonly EpochReplay[]): string {
-  if (epochs.some((epoch) => epoch.replicas === 0)) return 'not every backend got here: one diverged or failed before';
-  return "it differs only where more records were written than fit, and which were dropped is the schedule's choice";
+const DROPPED_RECORDS =
+  "it differs only where more records were written than fit, and which were dropped is the schedule's choice";
+
+/** Whether nothing stands against an epoch but that some backend had stopped before it. */
+function isNotReached(replays: readonly BackendReplay[], index: number): boolean {
+  const epochs = replays.map((replay) => replay.epochs[index]);
+  return epochs.every((epoch) => epoch.unknownReasons.length === 0) && epochs.some((epoch) => epoch.replicas === 0);
 }

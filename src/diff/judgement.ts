@@ -63,7 +63,7 @@ export interface BackendJudgement {
   readonly divergedReplicas: Rate | undefined;
   /** Its own replicas of one epoch, from one state, did not all come out the same. */
   readonly differsFromItself: boolean;
-  /** The most different outcomes that one epoch had. */
+  /** The most different outcomes that one epoch had, counted up to 17. */
   readonly mostOutcomes: number;
   readonly fault: { readonly kind: BackendFaultKind; readonly message: string } | undefined;
   readonly elapsedMs: number;
@@ -87,11 +87,13 @@ export interface Judgement {
     readonly agreeing: number;
     readonly diverging: number;
     readonly unknown: number;
+    /** Of the unknown ones, those that some backend never ran, because its replicas had all diverged before. */
+    readonly notReached: number;
   };
   readonly firstDivergence: Divergence | undefined;
   readonly oddOneOut: OddOneOut | undefined;
   readonly backends: readonly BackendJudgement[];
-  /** The first of the epochs that cannot be judged. */
+  /** The first of the epochs that cannot be judged; those that were not reached are only counted. */
   readonly unknownEpochs: readonly UnknownEpoch[];
   readonly notes: readonly string[];
 }

@@ -3,7 +3,8 @@
  *
  * The handler is run with its arguments known and memory unknown: an index computed from arguments is exact, one that
  * depends on what was loaded may be any word of its memory, and a branch on something unknown goes both ways. The answer
- * is an upper bound, which is what blaming somebody takes: a slot that is not listed cannot have done it.
+ * is an upper bound, which is what blaming somebody takes: a slot that is not listed cannot have done it. Hence nothing
+ * is taken as known that another lane could change, not even the slot's own words if the kernel stores to the ring.
  */
 
 import { SLOT_WORDS, SlotWord } from '../protocol/layout.ts';
@@ -55,7 +56,8 @@ type Known = number | boolean | undefined;
 class FootprintWalk {
   readonly #kernel: KernelDefinition;
   readonly #slotBase: number;
-  readonly #ownWords: Uint32Array;
+  /** The slot's words as far as the host knows them and no lane changes them. */
+  readonly #ownWords: readonly (number | undefined)[];
   readonly #memoryWords: ReadonlyMap<string, number>;
   readonly #tables: ReadonlyMap<string, Uint32Array>;
   readonly #reads = new RangeSet();
@@ -65,10 +67,7 @@ class FootprintWalk {
   constructor(kernel: KernelDefinition, slot: FootprintSlot) {
     this.#kernel = kernel;
     this.#slotBase = slot.slotIndex * SLOT_WORDS;
-    this.#ownWords = new Uint32Array(SLOT_WORDS);
-    this.#ownWords[SlotWord.OPCODE] = slot.opcode;
-    this.#ownWords[SlotWord.TENANT] = slot.tenant;
-    this.#ownWords.set(Array.from(slot.args).slice(0, SLOT_WORDS - SlotWord.ARGUMENTS), SlotWord.ARGUMENTS);
+    this.#ownWords = knownWords(kernel, slot);
     this.#memoryWords = new Map(memoriesOf(kernel).map((memory) => [memory.name, memory.words]));
     this.#tables = new Map(kernel.tables.map((table) => [table.name, table.words]));
   }
@@ -79,6 +78,8 @@ class FootprintWalk {
       ['slotBase', this.#slotBase],
     ]);
     this.#block(this.#kernel.turn, parameters);
+    // Where a fault shows, whether or not the turn names it.
+    this.#touch(this.#writes, 'ring', this.#slotBase + SlotWord.STATUS);
     if (this.#steps > MAX_STEPS) this.#everything();
     return { reads: this.#reads.ranges(), writes: this.#writes.ranges() };
   }
@@ -114,8 +115,7 @@ class FootprintWalk {
         const index = this.#value(statement.index, locals);
         this.#touch(this.#reads, statement.memory, index);
         this.#touch(this.#writes, statement.memory, index);
-        // The claim is assumed to be won: a slot that is not served touches less.
-        locals.set(statement.name, this.#claimed(statement, index, locals));
+        locals.set(statement.name, undefined);
         return true;
       }
       case 'if':
@@ -131,11 +131,6 @@ class FootprintWalk {
       case 'fault':
         return false;
     }
-  }
-
-  #claimed(statement: Statement, index: Known, locals: Map<string, Known>): Known {
-    if (statement.kind !== 'compareExchange' || statement.memory !== 'ring') return undefined;
-    return index === this.#slotBase + SlotWord.STATUS ? this.#value(statement.expected, locals) : undefined;
   }
 
   #branch(statement: Extract<Statement, { kind: 'if' }>, locals: Map<string, Known>): boolean {
@@ -162,10 +157,14 @@ class FootprintWalk {
       typeof from === 'number' && typeof below === 'number' ? Math.max(0, below - from) : Number.POSITIVE_INFINITY;
     const bounded = Math.min(turns, statement.atMost);
     if (typeof from === 'number' && bounded <= MAX_FOLLOWED_TURNS && !changesAnything(statement.body)) {
-      for (let turn = 0; turn < bounded; turn += 1) {
+      for (let turn = 0; turn < bounded && this.#steps <= MAX_STEPS; turn += 1) {
+        // Counted here too, because a body may be empty.
+        this.#steps += 1;
         locals.set(statement.name, from + turn);
         this.#block(statement.body, locals);
       }
+      // An end that is not known may come after any of these turns.
+      if (below === undefined) forgetAssigned(statement.body, locals);
       return true;
     }
     // Summed up: whatever the loop assigns, and its counter, may be anything.
@@ -200,10 +199,7 @@ class FootprintWalk {
     if (typeof index !== 'number') return undefined;
     const table = this.#tables.get(memory);
     if (table !== undefined) return table[index];
-    const offset = index - this.#slotBase;
-    // Of the own slot everything is known but the status, which lanes change.
-    const isOwn = memory === 'ring' && offset > SlotWord.STATUS && offset < SLOT_WORDS;
-    return isOwn ? this.#ownWords[offset] : undefined;
+    return memory === 'ring' ? this.#ownWords[index - this.#slotBase] : undefined;
   }
 
   #touch(ranges: RangeSet, memory: string, index: Known): void {
@@ -245,6 +241,52 @@ class FootprintWalk {
       }
     }
   }
+}
+
+/** What a load of the slot's own words gives; undefined for the status, the priority, and what the kernel may change. */
+function knownWords(kernel: KernelDefinition, slot: FootprintSlot): (number | undefined)[] {
+  const words = new Uint32Array(SLOT_WORDS);
+  words[SlotWord.OPCODE] = slot.opcode;
+  words[SlotWord.TENANT] = slot.tenant;
+  words.set(Array.from(slot.args).slice(0, SLOT_WORDS - SlotWord.ARGUMENTS), SlotWord.ARGUMENTS);
+  const changeable = changeableWords(kernel);
+  return Array.from(words, (word, offset) => {
+    const isUnknown = offset === SlotWord.STATUS || offset === SlotWord.PRIORITY;
+    return isUnknown || changeable === 'any' || changeable.has(offset) ? undefined : word;
+  });
+}
+
+/** Offsets into a slot that lanes may store to in their own slots, or `any` if they may store anywhere in the ring. */
+type ChangeableWords = ReadonlySet<number> | 'any';
+
+/** Found once a kernel: footprints are asked for slot by slot. */
+const changeableWordsOf = new WeakMap<KernelDefinition, ChangeableWords>();
+
+function changeableWords(kernel: KernelDefinition): ChangeableWords {
+  const known = changeableWordsOf.get(kernel);
+  if (known !== undefined) return known;
+  const offsets = [kernel.turn, ...kernel.opcodes.map((definition) => definition.body)].flatMap(storedRingOffsets);
+  const found: ChangeableWords = offsets.includes(undefined) ? 'any' : new Set(offsets as number[]);
+  changeableWordsOf.set(kernel, found);
+  return found;
+}
+
+/** Where statements store to the ring, as offsets into the own slot; undefined for a store that may go elsewhere. */
+function storedRingOffsets(statements: readonly Statement[]): (number | undefined)[] {
+  return statements.flatMap((statement) => {
+    if (statement.kind === 'if') return [statement.whenTrue, statement.whenFalse].flatMap(storedRingOffsets);
+    if (statement.kind === 'loop') return storedRingOffsets(statement.body);
+    if (!('memory' in statement) || statement.kind === 'load' || statement.memory !== 'ring') return [];
+    return [ownOffset(statement.index)];
+  });
+}
+
+/** How far behind the start of the own slot an index is, if that can be told from its form. */
+function ownOffset(index: Expression): number | undefined {
+  if (index.kind === 'local') return index.name === 'slotBase' ? 0 : undefined;
+  if (index.kind !== 'binary' || index.operator !== 'add' || index.right.kind !== 'constant') return undefined;
+  const isOwn = index.left.kind === 'local' && index.left.name === 'slotBase' && index.right.value < SLOT_WORDS;
+  return isOwn ? index.right.value : undefined;
 }
 
 /** Whether a loop's turns cannot be followed one by one because an end of the loop depends on what is loaded. */

@@ -5,14 +5,7 @@
  * an epoch has drained, what the backend shows is appended to the observation stream.
  */
 
-import {
-  type Awaitable,
-  type Backend,
-  type DrainReport,
-  isPromise,
-  PublishError,
-  type Slot,
-} from '../backend/index.ts';
+import { type Backend, type DrainReport, isPromise, PublishError, type Slot } from '../backend/index.ts';
 import { type Clock, monotonicWallClock } from '../base/clock.ts';
 import { isWord } from '../base/words.ts';
 import { findOpcode, type Kernel, type SlotFault } from '../kernel/index.ts';

@@ -24,7 +24,10 @@ export function inferSizes(columns: RecordColumns): InferredSizes {
     const reached = highestWord(columns, record) + 1;
     if (reached <= MOST_CONTROL_WORDS) words = Math.max(words, reached);
   }
-  return { slotCount: powerOfTwo(Math.max(LEAST_SLOTS, slots)), controlWords: powerOfTwo(Math.max(LEAST_CONTROL_WORDS, words)) };
+  return {
+    slotCount: powerOfTwo(Math.max(LEAST_SLOTS, slots)),
+    controlWords: powerOfTwo(Math.max(LEAST_CONTROL_WORDS, words)),
+  };
 }
 
 function highestWord({ opcode, args }: RecordColumns, record: number): number {

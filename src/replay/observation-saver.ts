@@ -43,7 +43,12 @@ export class ObservationSaver {
       faultDigest: digestFaults(tally.faults),
       recordsDigest: this.#recordsDigest.take(),
       words: snapshot,
-      faults: tally.faults.map(({ slotIndex, opcode, words }) => ({ slotIndex, opcode, code: words[0], detail: [words[1]] })),
+      faults: tally.faults.map(({ slotIndex, opcode, words }) => ({
+        slotIndex,
+        opcode,
+        code: words[0],
+        detail: [words[1]],
+      })),
     });
   }
 

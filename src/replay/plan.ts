@@ -5,7 +5,7 @@
 
 import { findOpcode, type Kernel } from '../kernel/index.ts';
 import { type LogScan, RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
-import type { ObservationReader } from '../observe/index.ts';
+import type { ObservationReader, ObservedEpoch } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Priority } from '../protocol/index.ts';
 import { RecordsDigest } from '../record/index.ts';
 
@@ -176,6 +176,12 @@ function cutByStream(
       overwritten += 1;
       continue;
     }
+    // The oldest epoch in a log that wrapped has usually lost its first records, like the epochs before it: nothing of it
+    // is claimed. Anything else that is missing is a gap.
+    if (cuts.length === 0 && found < epoch.recordCount && reachesEndOf(epoch, found, alignment.sequenceOf(first))) {
+      overwritten += 1;
+      continue;
+    }
     const problems: string[] = [];
     if (found < epoch.recordCount) {
       problems.push(`${epoch.recordCount - found} of its ${epoch.recordCount} records are not in the log any more`);
@@ -191,7 +197,7 @@ function cutByStream(
       problems,
     });
   }
-  if (overwritten > 0) notes.push(`${overwritten} older epochs were observed, but their records are overwritten`);
+  if (overwritten > 0) notes.push(`${overwritten} older epochs were observed, but records of theirs are overwritten`);
   if (next < columns.length) {
     const ordinal = (cuts.at(-1)?.ordinal ?? -1) + 1;
     notes.push(`the last ${columns.length - next} records were published, but their epoch was never observed`);
@@ -203,6 +209,11 @@ function cutByStream(
     cuts.push({ ordinal, deviceEpoch, firstRecord: next, endRecord: columns.length, observed: undefined, problems });
   }
   return cuts;
+}
+
+/** Whether the records that are left of an epoch are its last ones. */
+function reachesEndOf(epoch: ObservedEpoch, found: number, firstFoundSequence: number): boolean {
+  return firstFoundSequence + found === epoch.firstRecord + epoch.recordCount;
 }
 
 /**
@@ -378,6 +389,7 @@ export function argumentsOf(plan: ReplayPlan, record: number): number[] {
   const { columns, slotRests } = plan;
   const kept = Array.from(columns.args.subarray(RECORD_ARGUMENT_COUNT * record, RECORD_ARGUMENT_COUNT * (record + 1)));
   if (slotRests === undefined) return kept;
-  for (let index = RECORD_ARGUMENT_COUNT; index < ARGUMENT_COUNT; index += 1) kept.push(slotRests.argument(record, index));
+  for (let index = RECORD_ARGUMENT_COUNT; index < ARGUMENT_COUNT; index += 1)
+    kept.push(slotRests.argument(record, index));
   return kept;
 }

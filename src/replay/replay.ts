@@ -15,9 +15,10 @@ import {
   type Slot,
 } from '../backend/index.ts';
 import { InputError } from '../base/errors.ts';
-import { type ResolvedLayout, resolveLayout } from '../observe/index.ts';
 import { RECORD_ARGUMENT_COUNT } from '../log/index.ts';
+import { type ResolvedLayout, resolveLayout } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, Priority } from '../protocol/index.ts';
+import type { ObservationSaver } from './observation-saver.ts';
 import {
   type ComparableOutcome,
   type Outcome,
@@ -30,7 +31,6 @@ import {
   signOutcome,
   TallyInProgress,
 } from './outcome.ts';
-import type { ObservationSaver } from './observation-saver.ts';
 import type { PlannedEpoch, ReplayPlan } from './plan.ts';
 
 export type ReplayMode = 'chained' | 'isolated';
