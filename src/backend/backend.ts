@@ -6,8 +6,8 @@
  * that a backend in this thread pays nothing for those that are elsewhere.
  */
 
-import type { SlotFault } from '../kernel/fault-sites.ts';
-import type { ObservationLayout } from '../observe/layout.ts';
+import type { SlotFault } from '../kernel/index.ts';
+import type { ObservationLayout } from '../observe/index.ts';
 
 export type Awaitable<T> = T | Promise<T>;
 

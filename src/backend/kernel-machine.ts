@@ -4,10 +4,18 @@
  */
 
 import { isWord } from '../base/words.ts';
-import { type Kernel, memoriesOf, observationLayoutOf } from '../kernel/definition.ts';
-import { explainFault, FAULT_WORDS, FaultSites, type SlotFault } from '../kernel/fault-sites.ts';
-import { type KernelMemories, planMemory } from '../kernel/lower-to-javascript.ts';
-import type { ObservationLayout } from '../observe/layout.ts';
+import {
+  explainFault,
+  FAULT_WORDS,
+  FaultSites,
+  type Kernel,
+  type KernelMemories,
+  memoriesOf,
+  observationLayoutOf,
+  planMemory,
+  type SlotFault,
+} from '../kernel/index.ts';
+import type { ObservationLayout } from '../observe/index.ts';
 import {
   ARGUMENT_COUNT,
   ControlWord,
@@ -18,7 +26,7 @@ import {
   SlotWord,
   statusName,
   TENANT_ALLOWED,
-} from '../protocol/layout.ts';
+} from '../protocol/index.ts';
 import type { DrainReport, Slot } from './backend.ts';
 import { PublishError } from './errors.ts';
 
@@ -123,6 +131,8 @@ export class KernelMachine {
     const base = slotIndex * SLOT_WORDS;
     const words = [faults[slotIndex * FAULT_WORDS], faults[slotIndex * FAULT_WORDS + 1]] as const;
     ring[base + SlotWord.STATUS] = SlotStatus.EMPTY;
+    // Or a kernel that stores the status FAULT itself would be given this reason.
+    faults.fill(0, slotIndex * FAULT_WORDS, (slotIndex + 1) * FAULT_WORDS);
     return explainFault(
       this.#sites,
       (name) => this.#memoryWords.get(name),

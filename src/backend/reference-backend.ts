@@ -3,10 +3,9 @@
  * difference from it is either the schedule's doing or a backend's, and it runs wherever JavaScript does.
  */
 
-import type { Kernel } from '../kernel/definition.ts';
-import { bindLoweredKernel, type LoweredKernel, lowerToJavaScript, planMemory } from '../kernel/lower-to-javascript.ts';
-import type { ObservationLayout } from '../observe/layout.ts';
-import { ControlWord } from '../protocol/layout.ts';
+import { bindLoweredKernel, type Kernel, type LoweredKernel, lowerToJavaScript, planMemory } from '../kernel/index.ts';
+import type { ObservationLayout } from '../observe/index.ts';
+import { ControlWord } from '../protocol/index.ts';
 import type { Backend, DrainReport, Slot } from './backend.ts';
 import { KernelMachine } from './kernel-machine.ts';
 

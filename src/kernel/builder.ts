@@ -1,6 +1,6 @@
 /** How people write kernels: values with methods, statements in the order in which they are called. */
 
-import { DEBUG_RECORD_WORDS, DEBUG_RECORDS_START, DEBUG_WORDS } from '../protocol/layout.ts';
+import { DEBUG_RECORD_WORDS, DEBUG_RECORDS_START, DEBUG_WORDS } from '../protocol/index.ts';
 import { KernelError } from './errors.ts';
 import type {
   AccessKind,

@@ -13,7 +13,7 @@ import {
   PACKED_MAX_OPCODES,
   SlotStatus,
   SlotWord,
-} from '../protocol/layout.ts';
+} from '../protocol/index.ts';
 import { RoutineBuilder, type Value } from './builder.ts';
 import { type OpcodeDefinition, type Statement, TURN_PARAMETERS } from './ir.ts';
 import { writeOpcode } from './opcode.ts';

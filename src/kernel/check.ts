@@ -7,7 +7,7 @@
  */
 
 import { isWord } from '../base/words.ts';
-import { resolveLayout } from '../observe/observation.ts';
+import { resolveLayout } from '../observe/index.ts';
 import {
   ARGUMENT_COUNT,
   isSystemOpcode,
@@ -15,7 +15,7 @@ import {
   MIN_CONTROL_WORDS,
   opcodeName,
   TENANT_MASK_COUNT,
-} from '../protocol/layout.ts';
+} from '../protocol/index.ts';
 import { type KernelDefinition, type Memory, memoriesOf, observationLayoutOf } from './definition.ts';
 import { KernelError } from './errors.ts';
 import {
@@ -33,6 +33,8 @@ const MAX_TABLE_WORDS = 1 << 26;
 /** Deeper nesting than anybody writes, and shallow enough that walking it cannot overflow a stack. */
 const MAX_DEPTH = 64;
 const MAX_STATEMENTS = 20_000;
+/** Of a routine. A value that is built from itself over and over is small in memory and endless as a program. */
+const MAX_EXPRESSIONS = 200_000;
 const MAX_PROBLEMS = 20;
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
@@ -73,7 +75,10 @@ function checkConfiguration(kernel: KernelDefinition, problems: string[]): void 
   if (problems.length > 0) return;
   const names = new Set(['ring', 'control', 'debug', 'faults']);
   for (const table of kernel.tables) {
-    expect(NAME.test(table.name), `table ${JSON.stringify(table.name)} has no proper name`);
+    expect(
+      typeof table.name === 'string' && NAME.test(table.name),
+      `table ${JSON.stringify(table.name)} has no proper name`,
+    );
     expect(!names.has(table.name), `two memories are called ${table.name}`);
     expect(
       table.words instanceof Uint32Array && within(table.words.length, 1, MAX_TABLE_WORDS),
@@ -129,6 +134,7 @@ class RoutineChecker {
   /** Names are unique in a routine even across branches: a lowering may then hoist them as it likes. */
   readonly #declared = new Set<string>();
   #statementCount = 0;
+  #expressionCount = 0;
 
   constructor(
     routine: string,
@@ -166,7 +172,7 @@ class RoutineChecker {
   }
 
   #statement(statement: Statement, place: string, depth: number, inLoop: boolean): void {
-    switch (statement.kind) {
+    switch (statement?.kind) {
       case 'let':
       case 'variable':
         this.#declare(statement.name, this.#type(statement.value, place, 0), statement.kind === 'variable', place);
@@ -279,6 +285,8 @@ class RoutineChecker {
   /** The type of an expression, or undefined if it has none, which was then reported. */
   #type(expression: Expression, place: string, depth: number): Type | undefined {
     if (depth > MAX_DEPTH) return void this.#problem(place, 'nested too deeply');
+    this.#expressionCount += 1;
+    if (this.#expressionCount > MAX_EXPRESSIONS) throw new RangeError(`${this.#routine} has too many expressions`);
     switch (expression?.kind) {
       case 'constant':
         if (!isWord(expression.value)) this.#problem(place, `${expression.value} does not fit 32 bits`);

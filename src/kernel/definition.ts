@@ -1,7 +1,7 @@
 /** What a kernel consists of, as plain data, and the questions that everybody asks of it. */
 
-import type { ObservationLayout, Region } from '../observe/layout.ts';
-import { DEBUG_WORDS, SLOT_WORDS } from '../protocol/layout.ts';
+import type { ObservationLayout, Region } from '../observe/index.ts';
+import { DEBUG_WORDS, SLOT_WORDS } from '../protocol/index.ts';
 import type { OpcodeDefinition, Statement, Table } from './ir.ts';
 
 /** Everything about a kernel that has a meaning. Plain data; `Kernel` is this, checked and with an identity. */

@@ -7,7 +7,7 @@
  * is taken as known that another lane could change, not even the slot's own words if the kernel stores to the ring.
  */
 
-import { SLOT_WORDS, SlotWord } from '../protocol/layout.ts';
+import { SLOT_WORDS, SlotWord } from '../protocol/index.ts';
 import { type KernelDefinition, memoriesOf } from './definition.ts';
 import { evaluateBinary } from './evaluate.ts';
 import type { Expression, OpcodeDefinition, Statement } from './ir.ts';

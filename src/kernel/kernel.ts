@@ -1,8 +1,8 @@
 /** Making kernels: from options, from a rewritten definition, from JSON that somebody else wrote. */
 
 import { decodeBase64 } from '../base/base64.ts';
-import type { Region } from '../observe/layout.ts';
-import { DEBUG_WORDS, MIN_CONTROL_WORDS, TENANT_MASK_COUNT } from '../protocol/layout.ts';
+import type { Region } from '../observe/index.ts';
+import { DEBUG_WORDS, MIN_CONTROL_WORDS, TENANT_MASK_COUNT } from '../protocol/index.ts';
 import { builtinOpcodes, plainTurn } from './builtin.ts';
 import { checkKernel } from './check.ts';
 import type { Kernel, KernelDefinition } from './definition.ts';
@@ -44,11 +44,38 @@ export function defineKernel(options: KernelOptions): Kernel {
   });
 }
 
-/** Checks a definition and gives it its identity. For definitions read from a file or made by rewriting another. */
+/**
+ * Checks a definition and gives it its identity. For definitions read from a file or made by rewriting another.
+ *
+ * @throws KernelError with everything that is wrong with it.
+ */
 export function finishKernel(definition: KernelDefinition): Kernel {
   checkKernel(definition);
-  return { ...definition, identity: kernelIdentity(definition) };
+  try {
+    const own = ownCopy(definition);
+    return { ...own, identity: kernelIdentity(own) };
+  } catch (error) {
+    // The check passes over what is not part of a kernel; there, anything may be, such as nesting without end.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new KernelError(
+      [`it holds something that JSON cannot (${reason})`],
+      'leave out what is not part of a kernel.',
+    );
+  }
 }
+
+/**
+ * The definition in objects of its own, but for the words of tables. What the caller does to his objects later changes
+ * no checked kernel; and a statement that he used in two places becomes two, as it is in JSON: faults are told apart by
+ * the statement they happened at.
+ */
+function ownCopy(definition: KernelDefinition): KernelDefinition {
+  const { name, slotCount, controlWords, tenantCount, tables, turn, opcodes, regions } = definition;
+  const copied = JSON.parse(JSON.stringify({ turn, opcodes, regions })) as Routines;
+  return { name, slotCount, controlWords, tenantCount, tables, ...copied };
+}
+
+type Routines = Pick<KernelDefinition, 'turn' | 'opcodes' | 'regions'>;
 
 /**
  * A kernel from JSON data of unknown origin. Nothing in it is trusted: it is checked like one that was just written.

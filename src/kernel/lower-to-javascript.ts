@@ -10,7 +10,7 @@
  */
 
 import { WORD_BYTES } from '../base/words.ts';
-import { DEBUG_WORDS, PACKED_ARGUMENT_COUNT, SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/layout.ts';
+import { DEBUG_WORDS, PACKED_ARGUMENT_COUNT, SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/index.ts';
 import { type KernelDefinition, memoriesOf } from './definition.ts';
 import { FAULT_WORDS, FaultReason, FaultSites, faultWord } from './fault-sites.ts';
 import type { AtomicOperation, BinaryOperator, Expression, OpcodeDefinition, Statement } from './ir.ts';

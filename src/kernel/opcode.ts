@@ -1,7 +1,7 @@
 /** Opcodes: a number, a name, and the statements that a lane runs for it. */
 
 import { isWord } from '../base/words.ts';
-import { isSystemOpcode } from '../protocol/layout.ts';
+import { isSystemOpcode } from '../protocol/index.ts';
 import { RoutineBuilder, type Value } from './builder.ts';
 import { KernelError } from './errors.ts';
 import { HANDLER_PARAMETERS, type OpcodeDefinition } from './ir.ts';

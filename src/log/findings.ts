@@ -26,7 +26,7 @@ export const FINDING_SEVERITIES = {
   timestampsNotMonotone: 'information',
   epochNotMonotone: 'information',
   unknownFailureClass: 'warning',
-} as const satisfies Readonly<Record<string, Severity>>;
+} as const;
 
 export type FindingKind = keyof typeof FINDING_SEVERITIES;
 
