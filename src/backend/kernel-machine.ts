@@ -144,7 +144,7 @@ export class KernelMachine {
 }
 
 /** Views of a buffer that holds the writable memories as planned; tables are the kernel's own. */
-export function viewMemories(kernel: Kernel, buffer: ArrayBufferLike): KernelMemories {
+function viewMemories(kernel: Kernel, buffer: ArrayBufferLike): KernelMemories {
   const plan = planMemory(kernel);
   return {
     ring: new Uint32Array(buffer, plan.ringByteOffset, kernel.slotCount * SLOT_WORDS),

@@ -36,6 +36,8 @@ const MAX_STATEMENTS = 20_000;
 /** Of a routine. A value that is built from itself over and over is small in memory and endless as a program. */
 const MAX_EXPRESSIONS = 200_000;
 const MAX_PROBLEMS = 20;
+/** A problem quotes what it is about, which may be megabytes. */
+const MAX_PROBLEM_LENGTH = 2_000;
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
 /** @throws KernelError that lists everything found, up to a limit. */
@@ -50,15 +52,16 @@ export function checkKernel(kernel: KernelDefinition): void {
     problems.push(error instanceof Error ? error.message : String(error));
   }
   if (problems.length > 0) {
-    throw new KernelError(problems.slice(0, MAX_PROBLEMS), 'correct the definition; `vrrl kernel` prints one.');
+    const told = problems.slice(0, MAX_PROBLEMS).map((problem) => problem.slice(0, MAX_PROBLEM_LENGTH));
+    throw new KernelError(told, 'correct the definition; `vrrl kernel` prints one.');
   }
 }
 
 function checkConfiguration(kernel: KernelDefinition, problems: string[]): void {
-  const expect = (condition: boolean, problem: string) => {
+  const expect: Expect = (condition, problem) => {
     if (!condition) problems.push(problem);
   };
-  const within = (value: unknown, least: number, most: number) => isWord(value) && value >= least && value <= most;
+  if (!isObject(kernel)) return void problems.push('it is not an object');
   expect(typeof kernel.name === 'string' && kernel.name.length > 0 && kernel.name.length <= 200, 'the name is missing');
   expect(within(kernel.slotCount, 1, MAX_SLOT_COUNT), `slotCount ${kernel.slotCount} is not 1 … ${MAX_SLOT_COUNT}`);
   expect(
@@ -73,19 +76,30 @@ function checkConfiguration(kernel: KernelDefinition, problems: string[]): void 
     expect(Array.isArray(kernel[list]), `${list} is not a list`);
   }
   if (problems.length > 0) return;
-  const names = new Set(['ring', 'control', 'debug', 'faults']);
-  for (const table of kernel.tables) {
-    expect(
-      typeof table.name === 'string' && NAME.test(table.name),
-      `table ${JSON.stringify(table.name)} has no proper name`,
-    );
-    expect(!names.has(table.name), `two memories are called ${table.name}`);
-    expect(
-      table.words instanceof Uint32Array && within(table.words.length, 1, MAX_TABLE_WORDS),
-      `table ${table.name} has no words`,
-    );
-    names.add(table.name);
+  for (const list of ['tables', 'opcodes', 'regions'] as const) {
+    expect(kernel[list].every(isObject), `${list} has something else than objects`);
   }
+  if (problems.length === 0) checkTables(kernel, expect);
+}
+
+type Expect = (condition: boolean, problem: string) => void;
+
+function checkTables(kernel: KernelDefinition, expect: Expect): void {
+  const names = new Set(['ring', 'control', 'debug', 'faults']);
+  for (const { name, words } of kernel.tables) {
+    expect(typeof name === 'string' && NAME.test(name), `table ${JSON.stringify(name)} has no proper name`);
+    expect(!names.has(name), `two memories are called ${name}`);
+    expect(words instanceof Uint32Array && within(words.length, 1, MAX_TABLE_WORDS), `table ${name} has no words`);
+    names.add(name);
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+function within(value: unknown, least: number, most: number): boolean {
+  return isWord(value) && value >= least && value <= most;
 }
 
 function checkRoutines(kernel: KernelDefinition, problems: string[]): void {
