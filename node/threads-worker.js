@@ -25,7 +25,7 @@ const SPIN_TURNS = 4_000;
  * At the start line it pays to spin for longer than a wake-up takes. A worker that slept there would be woken when the
  * last one arrives, and that one would be through with its lanes before the sleeper ran: nothing would race.
  */
-const START_LINE_SPIN_TURNS = 200_000;
+const START_LINE_SPIN_TURNS = 50_000;
 /** A late worker is waited for this long at the start line; then the others run without it. */
 const START_LINE_MS = 20;
 

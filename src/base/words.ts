@@ -21,11 +21,6 @@ export function isWord(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_WORD;
 }
 
-/** The 64-bit number made of two words. */
-export function joinWords(low: number, high: number): bigint {
-  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-}
-
 /** Eight hexadecimal digits for each word, most significant first, so that equal digests print alike. */
 export function hex64(low: number, high: number): string {
   return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
