@@ -259,6 +259,33 @@ describe('a storage that fails', () => {
     }
   });
 
+  it('to be rewritten is asked again only once there is twice as much to gain', () => {
+    const memory = new MemoryStorage();
+    let attempts = 0;
+    memory.replaceWith = () => {
+      attempts++;
+      throw new StorageError('rename', '[memory]', new Error('not now'));
+    };
+    const layout = { areas: [{ name: 'a', words: 2 }], regions: [] };
+    const metadata = { tool: 't', kernel: 0, layout, backend: { name: 'b' } };
+    const writer = ObservationWriter.create(memory, metadata, new Uint32Array(2), { maxDeadBytes: 1000 });
+    let errors = 0;
+    for (let ordinal = 0; ordinal < 1000; ordinal++) {
+      writer.appendEpoch(epochOf(ordinal, 1 + ordinal, 1, new Uint32Array(2)));
+      try {
+        writer.dropBefore(ordinal);
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        errors++;
+      }
+    }
+    expect(attempts).toBe(errors);
+    expect(attempts).toBeGreaterThan(3);
+    expect(attempts).toBeLessThan(12);
+    writer.close();
+    expect(ObservationReader.open(memory).epochCount).toBe(1000);
+  });
+
   it('to sync is not asked again', () => {
     const { storage, writer } = writeUntilFailure(1, 0, 'once');
     if (writer === undefined) expect.fail('no writer');

@@ -2,20 +2,27 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { crc32c } from '../../src/base/crc32c.ts';
 import { VrrlError } from '../../src/base/errors.ts';
-import { type FindingKind, ObservationFormatError, ObservationReader } from '../../src/observe/index.ts';
+import { FrameBuffer } from '../../src/observe/frame-buffer.ts';
+import {
+  type FindingKind,
+  ObservationFormatError,
+  ObservationReader,
+  ObservationWriter,
+} from '../../src/observe/index.ts';
+import { FrameKind } from '../../src/observe/stream-format.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
-import { below, falseBelief, reading, seededRandom, type WrittenStream, writeRandomStream } from './streams.ts';
-
-/** Where every frame of an undamaged stream starts, and where the last one ends. */
-function frameBounds(bytes: Uint8Array): number[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const bounds = [0];
-  for (let position = 0; position < bytes.length; ) {
-    position += 32 + Math.ceil(view.getUint32(position + 4, true) / 8) * 8;
-    bounds.push(position);
-  }
-  return bounds;
-}
+import {
+  below,
+  concatenate,
+  damageAtRandom,
+  falseBelief,
+  forgeAtRandom,
+  frameBounds,
+  reading,
+  seededRandom,
+  type WrittenStream,
+  writeRandomStream,
+} from './streams.ts';
 
 function open(bytes: Uint8Array): ObservationReader {
   return ObservationReader.open(new MemoryStorage(bytes));
@@ -23,16 +30,6 @@ function open(bytes: Uint8Array): ObservationReader {
 
 function kinds(reader: ObservationReader): FindingKind[] {
   return reader.findings.map(({ kind }) => kind);
-}
-
-function concatenate(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let position = 0;
-  for (const part of parts) {
-    whole.set(part, position);
-    position += part.length;
-  }
-  return whole;
 }
 
 const layout = {
@@ -219,6 +216,100 @@ describe('what is lost', () => {
     );
   });
 
+  it('is not more than there is a hole: frames that a cut frame seems to cover are found', () => {
+    const storage = new MemoryStorage();
+    const areas = [{ name: 'a', words: 200 }];
+    const metadata = { tool: 't', kernel: 0, layout: { areas, regions: [] }, backend: { name: 'b' } };
+    const writer = ObservationWriter.create(storage, metadata, new Uint32Array(200), { keyframeInterval: 100 });
+    const facts = { deviceEpoch: 0, recordCount: 1, done: 1, faulted: 0, pending: 0 };
+    const digests = { faultDigest: [0, 0], recordsDigest: [0, 0] } as const;
+    const ends: number[] = [];
+    for (let ordinal = 0; ordinal < 6; ordinal++) {
+      const random = seededRandom(9);
+      const words = Uint32Array.from({ length: 200 }, () => below(random, 0x1_0000_0000));
+      words[0] = ordinal;
+      writer.appendEpoch({ ...facts, ...digests, ordinal, firstRecord: ordinal + 1, words });
+      ends.push(writer.sizeBytes);
+    }
+    const bytes = storage.toBytes();
+    // The first epoch is a keyframe, and the others are much shorter than what is cut out of it.
+    const reader = open(concatenate(bytes.subarray(0, ends[0] - 720), bytes.subarray(ends[0])));
+    expect(reader.epochCount).toBe(5);
+    expect(reader.loss).toMatchObject({ missingFrames: 1, epochsWithoutState: 5 });
+  });
+
+  it('includes frames that are intact and make no sense where they are', () => {
+    const written = writeRandomStream(seededRandom(2), { epochs: 2, keyframeInterval: 1, layout, close: false });
+    const bytes = written.storage.toBytes();
+    const bounds = frameBounds(bytes);
+    const words = new Uint32Array(bytes.slice().buffer);
+    const salt = [words[4], words[5]] as const;
+    const kindOf = (start: number) => words[start / 4];
+    const withFrame = (kind: number, payload: Uint32Array): ObservationReader => {
+      const buffer = new FrameBuffer(salt);
+      const at = buffer.reserve(payload.byteLength);
+      buffer.words.set(payload, at);
+      buffer.seal(kind, payload.byteLength, 1000);
+      return open(concatenate(bytes, buffer.bytes.subarray(0, buffer.length)));
+    };
+    const payloadOf = (kind: number): Uint32Array => {
+      const start = bounds.findLast((bound) => bound < bytes.length && kindOf(bound) === kind) ?? 0;
+      return words.slice(start / 4 + 8, start / 4 + 8 + words[start / 4 + 1] / 4);
+    };
+    const epoch = payloadOf(FrameKind.EPOCH);
+    const nextEpoch = epoch.with(0, 2).with(2, 1000);
+    expect(withFrame(FrameKind.EPOCH, nextEpoch).loss.malformedFrames).toBe(0);
+    const wrong: readonly (readonly [kind: number, payload: Uint32Array])[] = [
+      [0x0062_6f76, Uint32Array.of(1)],
+      [FrameKind.EPOCH, epoch],
+      [FrameKind.EPOCH, nextEpoch.with(0, 1)],
+      [FrameKind.EPOCH, nextEpoch.with(2, 1)],
+      [FrameKind.EPOCH, nextEpoch.with(3, 0xffff_ffff)],
+      [FrameKind.EPOCH, nextEpoch.with(14, 1)],
+      [FrameKind.EPOCH, nextEpoch.with(15, 3)],
+      [FrameKind.EPOCH, nextEpoch.subarray(0, nextEpoch.length - 1)],
+      [FrameKind.EPOCH, nextEpoch.subarray(0, 5)],
+      [FrameKind.EPOCH, new Uint32Array(100)],
+      [FrameKind.INITIAL_STATE, payloadOf(FrameKind.INITIAL_STATE)],
+      [FrameKind.INITIAL_STATE, Uint32Array.of(1, 2)],
+      [FrameKind.SLOT_REST, new Uint32Array(0)],
+      [FrameKind.SLOT_REST, new Uint32Array(11)],
+      [FrameKind.SLOT_REST, new Uint32Array(12)],
+      [FrameKind.SLOT_REST, new Uint32Array(24).fill(1, 0, 1).fill(1, 12, 13)],
+      [FrameKind.FAULT, Uint32Array.of(9)],
+      [FrameKind.FAULT, Uint32Array.of(9, 1, 0, 0, 0, 5)],
+      [FrameKind.FAULT, Uint32Array.of(9, 2, 0, 0, 0, 0)],
+      [FrameKind.FAULT, Uint32Array.of(1, 0)],
+      [FrameKind.END, Uint32Array.of(1, 2)],
+    ];
+    for (const [kind, payload] of wrong) {
+      const reader = withFrame(kind, payload);
+      expect(reader.loss.malformedFrames, `${kind.toString(16)} ${payload}`).toBe(1);
+      expect(kinds(reader)).toContain('malformed');
+      expect(reader.epochCount).toBe(2);
+      expect(reader.cleanEnd).toBe(false);
+    }
+  });
+
+  it('is noticed by the count in the end, if by nothing else', () => {
+    const storage = new MemoryStorage();
+    const written = writeRandomStream(seededRandom(2), {
+      epochs: 2,
+      keyframeInterval: 1,
+      layout,
+      close: false,
+      storage,
+    });
+    const words = new Uint32Array(storage.toBytes().buffer);
+    const buffer = new FrameBuffer([words[4], words[5]]);
+    buffer.words.set([5, 0, 9, 0], buffer.reserve(16));
+    const sequence = words[frameBounds(storage.toBytes()).at(-2)! / 4 + 2] + 1;
+    buffer.seal(FrameKind.END, 16, sequence);
+    const bytes = concatenate(written.storage.toBytes(), buffer.bytes.subarray(0, buffer.length));
+    const reader = open(bytes);
+    expect(reader.findings.map(({ message }) => message)).toEqual(['the writer counted 5 epochs, 2 are accounted for']);
+  });
+
   it('can be the initial state', () => {
     const written = writeRandomStream(seededRandom(5), { epochs: 4, keyframeInterval: 3, layout });
     const bytes = written.storage.toBytes();
@@ -250,19 +341,26 @@ it('reads any bytes, damaged as they may be, or throws an error of ours', () => 
     fc.property(fc.nat(), (seed) => {
       const random = seededRandom(seed);
       const written = writeRandomStream(random, { epochs: below(random, 12), keyframeInterval: 1 + below(random, 8) });
-      let bytes = written.storage.toBytes();
-      for (let damage = 1 + below(random, 4); damage > 0; damage--) {
-        const start = below(random, bytes.length);
-        const end = Math.min(bytes.length, start + below(random, 200));
-        const kind = below(random, 4);
-        if (kind === 0) bytes[start] ^= 1 << below(random, 8);
-        else if (kind === 1) bytes.fill(below(random, 256), start, end);
-        else if (kind === 2) bytes = concatenate(bytes.subarray(0, start), bytes.subarray(end));
-        else bytes = concatenate(bytes.subarray(0, end), bytes.subarray(start));
-        if (bytes.length === 0) break;
-      }
+      const bytes = damageAtRandom(random, written.storage.toBytes());
       try {
         expect(falseBelief(bytes, written)).toBeUndefined();
+      } catch (error) {
+        if (!(error instanceof VrrlError)) throw error;
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+it('reads forged frames, whose checksums are right, or throws an error of ours', () => {
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const random = seededRandom(seed);
+      const written = writeRandomStream(random, { epochs: below(random, 12), keyframeInterval: 1 + below(random, 8) });
+      const bytes = forgeAtRandom(random, written.storage.toBytes());
+      try {
+        const reader = open(bytes);
+        reading(reader);
       } catch (error) {
         if (!(error instanceof VrrlError)) throw error;
       }

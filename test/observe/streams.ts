@@ -1,5 +1,6 @@
 /** Random layouts, states and streams, for tests and for the fuzzer. Everything follows from `random`. */
 
+import { crc32c } from '../../src/base/crc32c.ts';
 import type { EpochObservation, ObservationLayout, ResolvedLayout, SlotRest } from '../../src/observe/index.ts';
 import { ObservationReader, ObservationWriter, resolveLayout } from '../../src/observe/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
@@ -220,9 +221,69 @@ export function reading(reader: ObservationReader, fromOrdinal = 0): string {
       after: Array.from(reader.wordsAfter(index) ?? []),
       before: Array.from(reader.wordsBefore(index) ?? []),
       faults: reader.faults(index),
-      rests: Array.from({ length: epoch.recordCount }, (_, record) => reader.slotRest(epoch.firstRecord + record) ?? 0),
+      // A forged count may be anything; a true one is small here.
+      rests: Array.from(
+        { length: Math.min(epoch.recordCount, 8) },
+        (_, record) => reader.slotRest(epoch.firstRecord + record) ?? 0,
+      ),
     });
   }
   const memory = Array.from(reader.initialMemory ?? []);
   return JSON.stringify({ header: reader.header, epochs, memory, cleanEnd: reader.cleanEnd, totals: reader.totals });
+}
+
+/** Flips, overwrites, cuts out or repeats some bytes, up to four times. */
+export function damageAtRandom(random: Random, intact: Uint8Array): Uint8Array {
+  let bytes: Uint8Array = intact.slice();
+  for (let damage = 1 + below(random, 4); damage > 0 && bytes.length > 0; damage--) {
+    const start = below(random, bytes.length);
+    const end = Math.min(bytes.length, start + below(random, 200));
+    const kind = below(random, 4);
+    if (kind === 0) bytes[start] ^= 1 << below(random, 8);
+    else if (kind === 1) bytes.fill(below(random, 256), start, end);
+    else if (kind === 2) bytes = concatenate(bytes.subarray(0, start), bytes.subarray(end));
+    else bytes = concatenate(bytes.subarray(0, end), bytes.subarray(start));
+  }
+  return bytes;
+}
+
+/** Changes payloads and then the checksums, so that what is wrong gets past them. */
+export function forgeAtRandom(random: Random, intact: Uint8Array): Uint8Array {
+  const bytes = intact.slice();
+  const bounds = frameBounds(bytes);
+  const words = new Uint32Array(bytes.buffer);
+  for (let change = 1 + below(random, 3); change > 0; change--) {
+    const frame = below(random, bounds.length - 1);
+    const start = bounds[frame];
+    const end = bounds[frame + 1];
+    const word = (start + 32 + 4 * below(random, Math.max(1, (end - start - 32) / 4))) / 4;
+    if (random() < 0.5) words[word] = randomWord(random);
+    else words[word] ^= 1 << below(random, 32);
+    if (random() < 0.1) words[start / 4 + 1] = Math.max(0, words[start / 4 + 1] - below(random, 8));
+    const payloadEnd = start + 32 + Math.ceil(words[start / 4 + 1] / 8) * 8;
+    words[start / 4 + 6] = crc32c(bytes, start + 32, payloadEnd);
+    words[start / 4 + 7] = crc32c(bytes, start, start + 28);
+  }
+  return bytes;
+}
+
+/** Where every frame of an undamaged stream starts, and where the last one ends. */
+export function frameBounds(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const bounds = [0];
+  for (let position = 0; position < bytes.length; ) {
+    position += 32 + Math.ceil(view.getUint32(position + 4, true) / 8) * 8;
+    bounds.push(position);
+  }
+  return bounds;
+}
+
+export function concatenate(...parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
+  let position = 0;
+  for (const part of parts) {
+    whole.set(part, position);
+    position += part.length;
+  }
+  return whole;
 }

@@ -111,6 +111,31 @@ describe('a file that can be replaced', () => {
     storage.close();
   });
 
+  it('is on stable storage before it takes the place of the old one', () => {
+    const calls: string[] = [];
+    const open = (where: string, mode: FileMode): Storage => {
+      const real = FileStorage.open(where, mode);
+      const isFresh = where.endsWith(REWRITE_SUFFIX);
+      return {
+        label: where,
+        size: () => real.size(),
+        readAt: (target, position) => real.readAt(target, position),
+        writeAt: (source, position) => real.writeAt(source, position),
+        resize: (bytes) => real.resize(bytes),
+        sync: () => {
+          calls.push(`sync ${isFresh ? 'fresh' : 'old'}, ${fs.readFileSync(file, 'utf8')} in place`);
+          real.sync();
+        },
+        close: () => real.close(),
+      };
+    };
+    fs.writeFileSync(file, 'old');
+    const storage = ReplaceableFileStorage.open(file, 'readWrite', open);
+    storage.replaceWith((fresh) => fresh.writeAt(encode('new'), 0));
+    expect(calls).toEqual(['sync fresh, old in place']);
+    storage.close();
+  });
+
   it('does not leak descriptors', () => {
     const storage = ReplaceableFileStorage.open(file, 'create');
     const count = () => fs.readdirSync('/proc/self/fd').length;
