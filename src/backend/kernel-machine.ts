@@ -97,7 +97,8 @@ export class KernelMachine {
       const status = ring[slotIndex * SLOT_WORDS + SlotWord.STATUS];
       if (status === SlotStatus.DONE) done += 1;
       else if (status === SlotStatus.FAULT) faults.push(this.#takeFault(slotIndex));
-      else {
+      // A slot that the kernel handed back EMPTY is the host's again: there is nothing to wait for.
+      else if (status !== SlotStatus.EMPTY) {
         outstanding[kept] = slotIndex;
         kept += 1;
       }
