@@ -2,7 +2,7 @@
 
 import { SlotLineError } from './slot-line-error.ts';
 
-/** A line without its end. */
+/** A line without its newline. */
 export interface TextLine {
   readonly text: string;
   /** Counted from 1. */
@@ -14,18 +14,16 @@ export const MAX_LINE_BYTES: number = 1024 * 1024;
 
 const FIRST_PENDING_BYTES = 1024;
 const NEWLINE = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
-const BYTE_ORDER_MARK: readonly number[] = [0xef, 0xbb, 0xbf];
 
 /**
- * Lines of UTF-8 from chunks of bytes. Lines end with LF or CRLF; the last one may end with the input; a byte order mark
- * at the very beginning is skipped.
+ * Lines of UTF-8 from chunks of bytes; the last one may end with the input. What else may stand around a line, such as the
+ * CR of a CRLF or a byte order mark, counts as white space and is left to whoever reads the line.
  *
  * Both generators have to be run to their end, in the order of the input. After an error it is of no more use; the
  * lines before the one at fault were all given out.
  */
 export class LineSplitter {
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
   /** What is there of a line that has not ended yet: the first `#pendingBytes` of this. */
   #pending = new Uint8Array(FIRST_PENDING_BYTES);
   #pendingBytes = 0;
@@ -49,7 +47,7 @@ export class LineSplitter {
   #endLine(lastPiece: Uint8Array): TextLine {
     const line = this.#pendingBytes === 0 ? this.#accept(lastPiece) : this.#takePending(lastPiece);
     const lineNumber = this.#lineNumber;
-    const text = this.#decode(this.#withoutFraming(line));
+    const text = this.#decode(line);
     this.#lineNumber += 1;
     return { text, lineNumber };
   }
@@ -71,12 +69,6 @@ export class LineSplitter {
     }
     this.#pending.set(piece, this.#pendingBytes);
     this.#pendingBytes = bytes;
-  }
-
-  #withoutFraming(line: Uint8Array): Uint8Array {
-    const hasMark = this.#lineNumber === 1 && BYTE_ORDER_MARK.every((byte, index) => line[index] === byte);
-    const end = line.at(-1) === CARRIAGE_RETURN ? line.length - 1 : line.length;
-    return line.subarray(hasMark ? BYTE_ORDER_MARK.length : 0, end);
   }
 
   #decode(line: Uint8Array): string {

@@ -30,6 +30,7 @@ export type SlotLine =
  * @throws SlotLineError that says what was found and what was expected.
  */
 export function parseSlotLine(text: string, lineNumber: number, kernel?: Kernel): SlotLine | undefined {
+  // Takes the CR of a CRLF and a byte order mark away too.
   const trimmed = text.trim();
   if (trimmed === '' || trimmed.startsWith('#')) return undefined;
   const parser = new LineParser(lineNumber, kernel);
@@ -78,6 +79,9 @@ export class SlotLineReader {
 const SLOT_MEMBERS: readonly string[] = ['opcode', 'tenant', 'priority', 'args'];
 const END_MEMBERS: readonly string[] = ['end', 'tag', 'fence'];
 const EXAMPLE = '{"opcode":"ATOMIC_ADD","args":[1,170]} or {"end":"batch"}';
+
+/** A map, not the object: an opcode called "constructor" must not be found. */
+const PROTOCOL_CODES: ReadonlyMap<string, number> = new Map(Object.entries(Opcode));
 
 /** Members of an object that somebody else wrote. */
 type Members = ReadonlyMap<string, unknown>;
@@ -140,20 +144,24 @@ class LineParser {
   }
 
   #codeOf(name: string): number {
-    const codeByName = new Map<string, number>(
-      this.#kernel?.opcodes.map((definition) => [definition.name, definition.code]) ?? Object.entries(Opcode),
-    );
-    const code = codeByName.get(name);
+    const kernel = this.#kernel;
+    const code = kernel ? kernel.opcodes.find((known) => known.name === name)?.code : PROTOCOL_CODES.get(name);
     if (code !== undefined) return code;
-    const nearest = nearestName(name, codeByName.keys());
+    const nearest = nearestName(name, this.#opcodeNames());
     throw this.#noHandler(`opcode ${quote(name)}`, nearest && `did you mean ${nearest}?`);
+  }
+
+  #opcodeNames(): readonly string[] {
+    return this.#kernel?.opcodes.map(({ name }) => name) ?? Array.from(PROTOCOL_CODES.keys());
   }
 
   /** The same words whether a number or a name has no handler. */
   #noHandler(what: string, fix?: string): SlotLineError {
-    const names = this.#kernel?.opcodes.map(({ name }) => name) ?? Object.keys(Opcode);
     const whose = this.#kernel === undefined ? 'the protocol has no' : `kernel ${quote(this.#kernel.name)} has no`;
-    return this.#error(`${whose} ${what}`, fix ?? `use one of ${names.join(', ')}, or a kernel that has it.`);
+    return this.#error(
+      `${whose} ${what}`,
+      fix ?? `use one of ${this.#opcodeNames().join(', ')}, or a kernel that has it.`,
+    );
   }
 
   #arguments(members: Members): number[] {
