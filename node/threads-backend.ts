@@ -8,6 +8,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Backend, BackendFaultError, type DrainReport, KernelMachine, type Slot } from '../src/backend/index.ts';
+import { InputError } from '../src/base/errors.ts';
 import { RandomWords } from '../src/base/random.ts';
 import { FAULT_WORDS, type Kernel, lowerToJavaScript, observationLayoutOf, planMemory } from '../src/kernel/index.ts';
 import type { ObservationLayout } from '../src/observe/index.ts';
@@ -26,6 +27,7 @@ export interface ThreadsOptions {
 const word = { GENERATION: 0, ARRIVED: 1, FINISHED: 2, LANES: 3, STOP: 4, FAILED: 5 } as const;
 const CONTROL_WORDS = 6;
 const MESSAGE_BYTES = 2_048;
+const MAX_WORKER_COUNT = 1_024;
 
 /** What the workers share with the host. Made anew with the workers, since a worker that hung may still write to it. */
 interface Shared {
@@ -48,12 +50,17 @@ export class ThreadsBackend implements Backend {
   readonly #deadlineMs: number;
   readonly #random: RandomWords;
   #shared: Shared | undefined;
+  #starting: Promise<void> | undefined;
+  /** Of workers that were given up in the middle of a drain, which cannot wait. */
+  #ending: Promise<unknown> = Promise.resolve();
 
+  /** @throws InputError if an option is out of range. */
   constructor(kernel: Kernel, options: ThreadsOptions = {}) {
     this.#kernel = kernel;
     this.#program = lowerToJavaScript(kernel, 'shared');
     this.#deadlineMs = options.deadlineMs ?? 10_000;
     this.workerCount = options.workerCount ?? Math.min(8, Math.max(2, availableParallelism()));
+    checkOptions(this.#deadlineMs, this.workerCount);
     this.seed = options.seed ?? (Math.random() * 2 ** 32) >>> 0;
     this.#random = new RandomWords(this.seed);
     this.slotCount = kernel.slotCount;
@@ -61,8 +68,12 @@ export class ThreadsBackend implements Backend {
   }
 
   start(): void | Promise<void> {
-    if (this.#shared === undefined) return this.#spawn();
-    this.#shared.machine.reset();
+    if (this.#shared !== undefined) return this.#shared.machine.reset();
+    // Asked twice while the workers start, it must not start them twice.
+    this.#starting ??= this.#spawn().finally(() => {
+      this.#starting = undefined;
+    });
+    return this.#starting;
   }
 
   publish(slotIndex: number, slot: Slot): void {
@@ -93,13 +104,16 @@ export class ThreadsBackend implements Backend {
   }
 
   async stop(): Promise<void> {
+    // Why workers do not start is told to whoever started them.
+    if (this.#starting !== undefined) await this.#starting.catch(() => {});
     const shared = this.#shared;
-    this.#shared = undefined;
-    if (shared === undefined) return;
-    Atomics.store(shared.control, word.STOP, 1);
-    Atomics.add(shared.control, word.GENERATION, 1);
-    Atomics.notify(shared.control, word.GENERATION);
-    await Promise.all(shared.workers.map((worker) => worker.terminate()));
+    if (shared !== undefined) {
+      Atomics.store(shared.control, word.STOP, 1);
+      Atomics.add(shared.control, word.GENERATION, 1);
+      Atomics.notify(shared.control, word.GENERATION);
+      this.#abandon();
+    }
+    await this.#ending;
   }
 
   #running(): Shared {
@@ -165,7 +179,7 @@ export class ThreadsBackend implements Backend {
 
   #hung(finished: number): BackendFaultError {
     const evidence = { deadlineMs: this.#deadlineMs, workersFinished: finished, workersStarted: this.workerCount };
-    void this.#abandon();
+    this.#abandon();
     const what = `a drain did not end within ${this.#deadlineMs} ms`;
     return new BackendFaultError(this.name, 'hang', what, 'look for a loop with a huge bound in the kernel.', evidence);
   }
@@ -174,14 +188,27 @@ export class ThreadsBackend implements Backend {
     const { message } = this.#running();
     // TextDecoder refuses shared memory.
     const text = new TextDecoder().decode(message.slice()).replace(/\0+$/, '');
-    void this.#abandon();
+    this.#abandon();
     return new BackendFaultError(this.name, 'crash', `a worker failed: ${text}`, 'report this with the kernel.', {});
   }
 
-  #abandon(): Promise<unknown> {
+  #abandon(): void {
     const workers = this.#shared?.workers ?? [];
     this.#shared = undefined;
-    return Promise.all(workers.map((worker) => worker.terminate()));
+    this.#ending = Promise.all([this.#ending, ...workers.map((worker) => worker.terminate())]);
+  }
+}
+
+function checkOptions(deadlineMs: number, workerCount: number): void {
+  if (!(deadlineMs > 0)) {
+    throw new InputError(
+      `deadlineMs is ${deadlineMs}, expected more than 0`,
+      'give the longest drain that is no hang.',
+    );
+  }
+  if (!Number.isInteger(workerCount) || workerCount < 1 || workerCount > MAX_WORKER_COUNT) {
+    const expected = `a whole number from 1 to ${MAX_WORKER_COUNT}`;
+    throw new InputError(`workerCount is ${workerCount}, expected ${expected}`, 'leave it out for one a core.');
   }
 }
 
