@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsdown';
 
 // Unbundled on purpose: one file out for one file in keeps stack traces, tree shaking and the worker's URL honest.
-export default defineConfig({
+const configuration: ReturnType<typeof defineConfig> = defineConfig({
   entry: [
     'src/index.ts',
     'src/*/index.ts',
@@ -21,3 +21,5 @@ export default defineConfig({
   outDir: 'dist',
   logLevel: 'warn',
 });
+
+export default configuration;

@@ -43,7 +43,7 @@ export const KIND_PREFIX = 0x0062_6f76;
 export const KIND_PREFIX_MASK = 0x00ff_ffff;
 
 /** The header's JSON may be this long. */
-export const MAX_HEADER_BYTES = 0x0100_0000;
+export const MAX_HEADER_BYTES = 0x0400_0000;
 
 /** Words of an initial state's payload; the snapshot follows, then the memory. */
 export const InitialStateWord = {
