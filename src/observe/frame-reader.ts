@@ -90,12 +90,15 @@ export class FrameReader {
 
   /** Gets a stretch into the window and returns where in it; `undefined` if the storage ends before. */
   #load(position: number, bytes: number): number | undefined {
-    const isHeld = position >= this.#windowStart && position + bytes <= this.#windowStart + this.#windowLength;
+    const end = position + bytes;
+    const isHeld = position >= this.#windowStart && end <= this.#windowStart + this.#windowLength;
     if (isHeld) return position - this.#windowStart;
-    if (position + bytes > this.size) return undefined;
+    if (end > this.size) return undefined;
     if (bytes > this.#window.length) this.#window = new Uint8Array(alignUp(bytes));
-    this.#windowStart = position;
-    this.#windowLength = this.storage.readAt(this.#window, position);
-    return bytes <= this.#windowLength ? 0 : undefined;
+    // Who went backwards goes on backwards: then the window ends with what was asked for, instead of starting there.
+    const isBackwards = position < this.#windowStart;
+    this.#windowStart = isBackwards ? Math.max(0, alignUp(end) - this.#window.length) : position;
+    this.#windowLength = this.storage.readAt(this.#window, this.#windowStart);
+    return end <= this.#windowStart + this.#windowLength ? position - this.#windowStart : undefined;
   }
 }

@@ -104,13 +104,13 @@ class Gap {
     loss.staleFrames += this.staleFrames;
     const where = `${bytes} bytes at ${position}`;
     if (this.foreignFrames > 0) {
-      this.#findings.add('foreign', position, bytes, `${where} hold ${this.foreignFrames} frames of another stream`);
+      this.#findings.add('foreign', position, bytes, `${where} hold frames of another stream (${this.foreignFrames})`);
     } else if (this.staleFrames > 0) {
       this.#findings.add(
         'stale',
         position,
         bytes,
-        `${where} hold ${this.staleFrames} frames older than what is before`,
+        `${where} hold frames older than what is before (${this.staleFrames})`,
       );
     } else if (isEnd) {
       loss.tornBytes += bytes;
@@ -123,6 +123,6 @@ class Gap {
 
   #noteMissing(position: number, frames: number): void {
     this.#findings.loss.missingFrames += frames;
-    this.#findings.add('missing', position, 0, `${frames} frames that were written before ${position} are not there`);
+    this.#findings.add('missing', position, 0, `frames are not there that were written at ${position} (${frames})`);
   }
 }

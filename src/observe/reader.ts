@@ -13,7 +13,7 @@ import {
 } from './frame-payloads.ts';
 import { type Frame, FrameReader, type Payload } from './frame-reader.ts';
 import { findHeader, scanFrames } from './frame-scan.ts';
-import type { ResolvedLayout } from './observation.ts';
+import { checkSnapshot, type ResolvedLayout } from './observation.ts';
 import { StateTracker } from './state-tracker.ts';
 import { EpochWord, FrameKind, InitialStateWord, OBSERVATION_FORMAT_VERSION } from './stream-format.ts';
 import { type ObservationHeader, parseHeader } from './stream-header.ts';
@@ -151,9 +151,12 @@ export class ObservationReader {
    * The snapshot after an epoch; `undefined` if it cannot be rebuilt. Walking forwards costs what changed.
    *
    * The words are a copy, in `into` if it is given.
+   *
+   * @throws InputError if there is no such epoch, or `into` has not as many words as a snapshot.
    */
   wordsAfter(index: number, into?: Uint32Array): Uint32Array | undefined {
     this.#checkIndex(index);
+    if (into !== undefined) checkSnapshot(this.layout, into, 'the array for a snapshot');
     if (this.#source(index) === StateSource.NONE) return undefined;
     this.#follow(index);
     const { words } = this.#state;
@@ -171,6 +174,7 @@ export class ObservationReader {
       const followsOn = this.#index.epochOrdinals.at(index - 1) === ordinal - 1;
       return followsOn ? this.wordsAfter(index - 1, into) : undefined;
     }
+    if (into !== undefined) checkSnapshot(this.layout, into, 'the array for a snapshot');
     const words = this.#index.initial?.facts.nextOrdinal === ordinal ? this.initialWords : undefined;
     if (into === undefined || words === undefined) return words;
     into.set(words);

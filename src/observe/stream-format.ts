@@ -80,8 +80,7 @@ export const StateEncoding = { KEYFRAME: 1, DELTA: 2 } as const;
 /** Words of one slot's rest; a payload is one or more of them end to end. The last word is zero. */
 export const SlotRestWord = { SEQUENCE: 0, PRIORITY: 2, ARGUMENTS: 3, UNUSED: 11 } as const;
 export const SLOT_REST_WORDS = 12;
-/** A v1 record holds arguments 0 to 3; the rest is the other ones. */
-export const FIRST_REST_ARGUMENT = 4;
+/** A v1 record holds arguments 0 to 3; the rest is arguments 4 to 11. */
 export const REST_ARGUMENT_COUNT = 8;
 
 /** Words of a fault frame's payload, and of each of its entries, which end in detail words. */

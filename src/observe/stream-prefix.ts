@@ -1,9 +1,11 @@
 /** What a stream starts with, be it new or rewritten: the header twice, and the state before the first epoch. */
 
+import { InputError } from '../base/errors.ts';
 import { WORD_BYTES } from '../base/words.ts';
 import { type Storage, StorageError } from '../storage/index.ts';
 import { FrameBuffer, type Salt } from './frame-buffer.ts';
 import { type InitialStateFacts, writeInitialState } from './frame-payloads.ts';
+import { MAX_SNAPSHOT_WORDS } from './observation.ts';
 import { ObservationReader } from './reader.ts';
 import { FrameKind } from './stream-format.ts';
 
@@ -13,7 +15,11 @@ export const PREFIX_FRAMES = 3;
 const COPY_BYTES = 0x10_0000;
 const NO_WORDS = new Uint32Array(0);
 
-/** The frames from `firstSequence` on. Without the header a stream is worthless, so a flipped bit must not cost it. */
+/**
+ * The frames from `firstSequence` on. Without the header a stream is worthless, so a flipped bit must not cost it.
+ *
+ * @throws InputError if the memory is too large for a frame.
+ */
 export function makePrefix(
   salt: Salt,
   firstSequence: number,
@@ -22,6 +28,12 @@ export function makePrefix(
   snapshot: Uint32Array | undefined,
   memory: Uint32Array | undefined,
 ): Uint8Array {
+  if (memory !== undefined && memory.length > MAX_SNAPSHOT_WORDS) {
+    throw new InputError(
+      `the initial memory has ${memory.length} words, more than ${MAX_SNAPSHOT_WORDS}`,
+      'leave out what the kernel does not read.',
+    );
+  }
   const buffer = new FrameBuffer(salt);
   for (const copy of [0, 1]) {
     const at = buffer.reserve(headerPayload.length);

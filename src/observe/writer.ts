@@ -155,7 +155,9 @@ export class ObservationWriter {
     this.#epochs++;
     this.#lastOrdinal = ordinal;
     this.#nextRecord = firstRecord + recordCount;
-    this.#pendingRests = this.#pendingRests.filter((sequence) => sequence >= this.#nextRecord);
+    if (this.#pendingRests.length > 0) {
+      this.#pendingRests = this.#pendingRests.filter((sequence) => sequence >= this.#nextRecord);
+    }
     this.#segments.touch(recordCount > 0 ? this.#nextRecord - 1 : firstRecord);
     this.#segments.close(ordinal, this.#position, this.#sequence);
   }
@@ -175,7 +177,7 @@ export class ObservationWriter {
     for (const { sequence } of rests) {
       if (sequence <= last) {
         throw new InputError(
-          `the rest of record ${sequence} comes after that of record ${last}, or after its epoch`,
+          `the rest of record ${sequence} comes too late: record ${last} has had its turn`,
           'append the rests in the order of the records, and before their epoch.',
         );
       }
@@ -196,6 +198,7 @@ export class ObservationWriter {
    * as a whole. That takes as long as copying what is alive. A storage that cannot be replaced grows for ever.
    *
    * @throws StorageError if the rewrite failed; the stream is what it was, and can be appended to.
+   * @throws ObservationFormatError if somebody else spoilt the stream, so that it cannot be rewritten.
    */
   dropBefore(recordSequence: number): void {
     this.#checkOpen();

@@ -119,7 +119,7 @@ describe('a stream beside a log that wraps', () => {
       writer.appendEpoch(epochOf(ordinal, 1 + 10 * ordinal, 10, words));
     }
     writer.dropBefore(301);
-    expect(writer.overwrittenEpochs).toBe(29);
+    expect([writer.overwrittenEpochs, writer.epochCount]).toEqual([29, 30]);
     writer.appendEpoch(epochOf(30, 301, 10, words));
     writer.close();
     const reader = ObservationReader.open(storage);
@@ -317,6 +317,9 @@ describe('a writer', () => {
         ObservationWriter.create(new MemoryStorage(), metadata, new Uint32Array(3), { keyframeInterval }),
       ).toThrow(/keyframe interval/);
     }
+    expect(() =>
+      ObservationWriter.create(new MemoryStorage(), { ...metadata, note: 'x'.repeat(2 ** 24) }, new Uint32Array(3)),
+    ).toThrow(/more than 16777216/);
     const cycle: { self?: unknown } = {};
     cycle.self = cycle;
     expect(() =>

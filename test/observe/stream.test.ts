@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { digestSnapshot, hasOverflowed, ObservationReader } from '../../src/observe/index.ts';
+import { InputError } from '../../src/base/errors.ts';
+import {
+  digestSnapshot,
+  hasOverflowed,
+  ObservationFormatError,
+  ObservationReader,
+  ObservationWriter,
+} from '../../src/observe/index.ts';
+import { MemoryStorage } from '../../src/storage/index.ts';
 import { falseBelief, reading, seededRandom, writeRandomStream } from './streams.ts';
 
 const shapes = fc.record({
@@ -71,6 +79,56 @@ describe('an observation stream', () => {
         expect(reader.indexOfRecord(last === undefined ? 1 : last.firstRecord + last.recordCount)).toBeUndefined();
       }),
     );
+  });
+
+  it('fills an array that it is handed, if it is as long as a snapshot', () => {
+    const written = writeRandomStream(seededRandom(3), { epochs: 4, keyframeInterval: 2 });
+    const reader = ObservationReader.open(written.storage);
+    const into = new Uint32Array(written.layout.snapshotWords);
+    expect(reader.wordsAfter(2, into)).toBe(into);
+    expect(into).toEqual(written.epochs[2].words);
+    expect(reader.wordsBefore(0, into)).toBe(into);
+    expect(into).toEqual(written.initialWords);
+    const longer = new Uint32Array(into.length + 1);
+    for (const index of [0, 1]) {
+      expect(() => reader.wordsAfter(index, longer)).toThrow(InputError);
+      expect(() => reader.wordsBefore(index, longer)).toThrow(InputError);
+    }
+    for (const index of [-1, 4, 0.5, Number.NaN]) {
+      for (const ask of ['epoch', 'stateKnown', 'faults', 'wordsAfter', 'wordsBefore'] as const) {
+        expect(() => reader[ask](index)).toThrow(InputError);
+      }
+    }
+  });
+
+  it('notices when its storage changes under it', () => {
+    const storage = new MemoryStorage();
+    const layout = { areas: [{ name: 'a', words: 20_000 }], regions: [] };
+    const metadata = { tool: 't', kernel: 0, layout, backend: { name: 'b' } };
+    const words = new Uint32Array(20_000);
+    const writer = ObservationWriter.create(storage, metadata, words, { keyframeInterval: 1 });
+    const counts = { deviceEpoch: 0, recordCount: 0, done: 0, faulted: 0, pending: 0, firstRecord: 1 };
+    for (let ordinal = 0; ordinal < 12; ordinal++) {
+      writer.appendEpoch({
+        ...counts,
+        ordinal,
+        faultDigest: [0, 0],
+        recordsDigest: [0, 0],
+        words: words.fill(ordinal),
+      });
+    }
+    const reader = ObservationReader.open(storage);
+    expect(reader.findings).toEqual([]);
+    // It holds a quarter of a megabyte at a time, so it has to go back for these.
+    storage.writeAt(new Uint8Array(200_000), 100_000);
+    for (const ask of ['epoch', 'wordsAfter'] as const) {
+      expect(() => reader[ask](1)).toThrow(ObservationFormatError);
+      expect(() => reader[ask](1)).toThrow(/not what it was when the stream was opened/);
+    }
+    expect(reader.wordsAfter(11)).toEqual(new Uint32Array(20_000).fill(11));
+    storage.resize(0);
+    expect(() => reader.epoch(1)).toThrow(ObservationFormatError);
+    expect(() => reader.initialWords).toThrow(ObservationFormatError);
   });
 
   it('reads the same from equal writes', () => {

@@ -51,7 +51,7 @@ export function randomLayout(random: Random, maxAreaWords = 24): ObservationLayo
 
 const WORD_CHOICES = [0, 1, 2, 3, 7, 0xffff_ffff, 0x8000_0000];
 
-export function randomWord(random: Random): number {
+function randomWord(random: Random): number {
   return random() < 0.9 ? WORD_CHOICES[below(random, WORD_CHOICES.length)] : below(random, 0x1_0000_0000);
 }
 
@@ -204,7 +204,7 @@ function restsOf({ rests }: WrittenStream, firstRecord: number, recordCount: num
   return [...rests.values()].filter(({ sequence }) => sequence >= firstRecord && sequence < firstRecord + recordCount);
 }
 
-export function sameWords(left: ArrayLike<number>, right: ArrayLike<number>): boolean {
+function sameWords(left: ArrayLike<number>, right: ArrayLike<number>): boolean {
   if (left.length !== right.length) return false;
   for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false;
   return true;
