@@ -24,6 +24,8 @@ export interface Payload {
 }
 
 const WINDOW_BYTES = 0x4_0000;
+/** Of a window that is read backwards, so much lies after what was asked for. */
+const READ_AHEAD_BYTES = 0x1_0000;
 
 /**
  * Reads frames through a window that moves over the storage, so that memory is bounded by the largest payload that is
@@ -88,17 +90,28 @@ export class FrameReader {
     };
   }
 
+  /** A frame's whole payload in an array of its own, for those that are read once and may be large. */
+  copyPayload(frame: Frame): Uint8Array | undefined {
+    const bytes = new Uint8Array(frame.payloadBytes);
+    const count = this.storage.readAt(bytes, frame.position + FRAME_HEADER_BYTES);
+    return count === bytes.length ? bytes : undefined;
+  }
+
   /** Gets a stretch into the window and returns where in it; `undefined` if the storage ends before. */
   #load(position: number, bytes: number): number | undefined {
     const end = position + bytes;
     const isHeld = position >= this.#windowStart && end <= this.#windowStart + this.#windowLength;
     if (isHeld) return position - this.#windowStart;
     if (end > this.size) return undefined;
-    if (bytes > this.#window.length) this.#window = new Uint8Array(alignUp(bytes));
-    // Who went backwards goes on backwards: then the window ends with what was asked for, instead of starting there.
+    // A large frame makes the window large, but what is read ahead stays what it was.
+    const span = Math.max(alignUp(bytes), Math.min(WINDOW_BYTES, this.#window.length));
+    if (span > this.#window.length) this.#window = new Uint8Array(span);
+    // Who goes backwards goes on backwards: then most of the window lies before what was asked for, but the payload
+    // of a header that was asked for lies after it.
     const isBackwards = position < this.#windowStart;
-    this.#windowStart = isBackwards ? Math.max(0, alignUp(end) - this.#window.length) : position;
-    this.#windowLength = this.storage.readAt(this.#window, this.#windowStart);
+    const ahead = Math.min(span - alignUp(bytes), READ_AHEAD_BYTES);
+    this.#windowStart = isBackwards ? Math.max(0, alignUp(end) + ahead - span) : position;
+    this.#windowLength = this.storage.readAt(this.#window.subarray(0, span), this.#windowStart);
     return end <= this.#windowStart + this.#windowLength ? position - this.#windowStart : undefined;
   }
 }

@@ -46,7 +46,9 @@ export class ObservationReader {
     const { label } = frames.storage;
     const first = findHeader(frames);
     if (first === undefined) throw noHeader(label, frames.size);
-    const { header, layout } = parseHeader(presentPayload(frames, first).bytes, label);
+    const headerPayload = frames.copyPayload(first);
+    if (headerPayload === undefined) throw changedSinceOpened(label, first.position);
+    const { header, layout } = parseHeader(headerPayload, label);
     const findings = new FindingList();
     const index = new StreamIndex(frames, layout, findings);
     const last = scanFrames(frames, first.salt, findings, (frame) => index.add(frame));

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/base/errors.ts';
 import { type EpochObservation, ObservationReader, ObservationWriter, type SlotRest } from '../../src/observe/index.ts';
+import { MAX_HEADER_BYTES } from '../../src/observe/stream-format.ts';
 import { MemoryStorage, type Storage, StorageError } from '../../src/storage/index.ts';
 import { FailingStorage } from './failing-storage.ts';
 import { below, falseBelief, type Random, randomLayout, reading, seededRandom, writeRandomStream } from './streams.ts';
@@ -318,8 +319,12 @@ describe('a writer', () => {
       ).toThrow(/keyframe interval/);
     }
     expect(() =>
-      ObservationWriter.create(new MemoryStorage(), { ...metadata, note: 'x'.repeat(2 ** 24) }, new Uint32Array(3)),
-    ).toThrow(/more than 16777216/);
+      ObservationWriter.create(
+        new MemoryStorage(),
+        { ...metadata, note: 'x'.repeat(MAX_HEADER_BYTES) },
+        new Uint32Array(3),
+      ),
+    ).toThrow(/bytes, more than/);
     const cycle: { self?: unknown } = {};
     cycle.self = cycle;
     expect(() =>

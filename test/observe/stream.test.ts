@@ -101,6 +101,38 @@ describe('an observation stream', () => {
     }
   });
 
+  it('reads no more at a time because its header is large', () => {
+    const storage = new MemoryStorage();
+    const layout = { areas: [{ name: 'a', words: 10 }], regions: [] };
+    const metadata = { tool: 't', kernel: 'x'.repeat(3_000_000), layout, backend: { name: 'b' } };
+    const writer = ObservationWriter.create(storage, metadata, new Uint32Array(10));
+    const counts = { deviceEpoch: 0, recordCount: 0, done: 0, faulted: 0, pending: 0, firstRecord: 1 };
+    for (let ordinal = 0; ordinal < 5000; ordinal++) {
+      const words = new Uint32Array(10).fill(ordinal);
+      writer.appendEpoch({ ...counts, ordinal, faultDigest: [0, 0], recordsDigest: [0, 0], words });
+    }
+    let bytesRead = 0;
+    const reader = ObservationReader.open({
+      label: '[counted]',
+      size: () => storage.size(),
+      readAt: (target, position) => {
+        const count = storage.readAt(target, position);
+        bytesRead += count;
+        return count;
+      },
+      writeAt: () => {},
+      resize: () => {},
+      sync: () => {},
+      close: () => {},
+    });
+    expect(reader.header.kernel).toBe(metadata.kernel);
+    bytesRead = 0;
+    expect(reader.wordsAfter(10)).toEqual(new Uint32Array(10).fill(10));
+    expect(reader.wordsAfter(4000)).toEqual(new Uint32Array(10).fill(4000));
+    for (let index = 4000; index >= 3000; index--) reader.epoch(index);
+    expect(bytesRead).toBeLessThan(2_000_000);
+  });
+
   it('notices when its storage changes under it', () => {
     const storage = new MemoryStorage();
     const layout = { areas: [{ name: 'a', words: 20_000 }], regions: [] };
