@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/base/errors.ts';
-import { type EpochObservation, ObservationReader, ObservationWriter, type SlotRest } from '../../src/observe/index.ts';
+import {
+  digestSnapshot,
+  type EpochObservation,
+  ObservationReader,
+  ObservationWriter,
+  type SlotRest,
+} from '../../src/observe/index.ts';
 import { MAX_HEADER_BYTES } from '../../src/observe/stream-format.ts';
 import { MemoryStorage, type Storage, StorageError } from '../../src/storage/index.ts';
 import { FailingStorage } from './failing-storage.ts';
@@ -161,7 +167,7 @@ function epochOf(ordinal: number, firstRecord: number, recordCount: number, word
 function writeUntilFailure(seed: number, failingCall: number, mode: 'once' | 'forever') {
   const storage = new FailingStorage(failingCall, mode);
   const random = seededRandom(seed);
-  const layout = randomLayout(random, 8);
+  const layout = randomLayout(random, 24);
   const memory = new MemoryStorage();
   // The same stream as the one that fails, to know what may be believed.
   const written = writeRandomStream(seededRandom(seed + 1), {
@@ -251,6 +257,13 @@ describe('a storage that fails', () => {
         expect(falseBelief(bytes, written), `seed ${seed}, call ${failingCall}`).toBeUndefined();
         expect(reader.findings).toEqual([]);
         expect(isClosed || confirmed.errors === 0).toBe(true);
+        expect(reader.loss.epochsWithoutState).toBe(0);
+        const digests = new Uint32Array(written.layout.regions.length * 2);
+        for (let index = 0; index < reader.epochCount; index++) {
+          const { ordinal, regionDigests } = reader.epoch(index);
+          digestSnapshot(written.layout, written.epochs[ordinal].words, digests);
+          expect(regionDigests).toEqual(digests);
+        }
         expect(reader.overwrittenEpochs + reader.epochCount).toBe(24);
         if (storage.calls < failingCall) {
           expect(reader.cleanEnd).toBe(true);
