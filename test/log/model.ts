@@ -4,6 +4,7 @@
  */
 
 import fc from 'fast-check';
+import type { FailureEvidence } from '../../src/log/index.ts';
 import { expect } from 'vitest';
 import type { LogRecord } from '../../src/log/index.ts';
 
@@ -128,7 +129,7 @@ const anyWord = fc.oneof(
 const anyLong = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
 
 /** Evidence that is not all zero, as a reader would show it. */
-export const anyEvidence = fc
+export const anyEvidence: fc.Arbitrary<FailureEvidence> = fc
   .record({ slotStatus: anyWord, failureClass: anyWord, backendCode: anyWord, outputDigest: anyLong })
   .filter((evidence) => Object.values(evidence).some((value) => value !== 0 && value !== 0n));
 
