@@ -1,10 +1,10 @@
 /** Backends by the names that people give on the command line. */
 
-import { loadBackendFactory } from '../node/modules.ts';
 import { ThreadsBackend } from '../node/threads-backend.ts';
 import { type BackendFactory, ReferenceBackend } from '../src/backend/index.ts';
 import { InputError } from '../src/base/errors.ts';
 import type { Kernel } from '../src/kernel/index.ts';
+import { backendsFromModule } from './user-modules.ts';
 
 /** Backends that run kernels of ours; anything else is a path to a module. */
 export const KERNEL_BACKENDS = ['reference', 'threads'] as const;
@@ -23,20 +23,25 @@ export function isBackendModule(name: string): boolean {
 /**
  * What makes the backend of that name.
  *
+ * @param warn is told what went wrong with somebody's backend where nothing depends on it any more.
  * @throws InputError if there is none, or it needs a kernel and there is none.
  */
 export async function backendFactory(
   name: string,
   kernel: Kernel | undefined,
   options: BackendOptions,
+  warn: (line: string) => void,
 ): Promise<BackendFactory> {
-  if (isBackendModule(name)) return loadBackendFactory(name);
+  if (isBackendModule(name)) return backendsFromModule(name, warn);
   if (!(KERNEL_BACKENDS as readonly string[]).includes(name)) {
     const fix = `use ${KERNEL_BACKENDS.join(' or ')}, or the path of a module such as ./my-backend.mjs.`;
     throw new InputError(`there is no backend "${name}"`, fix);
   }
   if (kernel === undefined) {
-    throw new InputError(`backend ${name} needs a kernel, and the recording has none`, 'name it with --kernel FILE.');
+    throw new InputError(
+      `backend ${name} needs a kernel, and the recording has none`,
+      'name the backend that recorded it with --backend FILE, or a kernel for its slots with --kernel FILE.',
+    );
   }
   if (name === 'reference') return () => new ReferenceBackend(kernel);
   const { seed, workers, deadlineMs } = options;

@@ -3,7 +3,8 @@ import type { Io } from './io.ts';
 
 /** What a command gets besides its arguments, and where it leaves its exit code. */
 export interface CommandContext {
-  readonly io: Io;
+  /** Looked at when a command runs, not before: options of the program may change it. */
+  io: Io;
   exitCode: number;
 }
 

@@ -1,8 +1,7 @@
 /** What the process says with its exit code, and how errors become one. */
 
-import { CommanderError } from '@commander-js/extra-typings';
 import { BackendFaultError } from '../src/backend/index.ts';
-import { VrrlError } from '../src/base/errors.ts';
+import { InputError, VrrlError } from '../src/base/errors.ts';
 import type { Judgement, Verdict } from '../src/diff/index.ts';
 import { type Io, ReaderGone } from './io.ts';
 
@@ -16,7 +15,6 @@ export const ExitCode = {
   UNKNOWN: 3,
   /** A backend failed. */
   BACKEND_FAULT: 4,
-  INTERRUPTED: 130,
 } as const;
 
 const CODE_BY_VERDICT: Readonly<Record<Verdict, number>> = {
@@ -29,24 +27,34 @@ export function exitCodeOf(verdict: Verdict): number {
   return CODE_BY_VERDICT[verdict];
 }
 
-/** A backend that failed outweighs the verdict: whoever runs this in CI has to know that a part of it did not happen. */
-export function exitCodeOfJudgement(judgement: Judgement): number {
+/**
+ * A backend that failed outweighs the verdict: whoever runs this in CI has to know that a part of it did not happen. And
+ * what is left of a log that lost records agrees, but not the log.
+ */
+export function exitCodeOfJudgement(judgement: Judgement, lostRecords: number): number {
   if (judgement.backends.some((backend) => backend.fault !== undefined)) return ExitCode.BACKEND_FAULT;
+  if (judgement.verdict === 'agree' && lostRecords > 0) return ExitCode.UNKNOWN;
   return exitCodeOf(judgement.verdict);
 }
 
 /** Prints an error as people should see it and returns the exit code that goes with it. */
 export function reportError(io: Io, error: unknown): number {
   if (error instanceof ReaderGone) return ExitCode.AGREE;
-  if (error instanceof CommanderError) {
-    // Commander has printed its message, or the help that was asked for.
-    return error.exitCode === 0 ? ExitCode.AGREE : ExitCode.BAD_INPUT;
-  }
-  if (error instanceof VrrlError) {
-    io.note(`vrrl: ${error.message}\n`);
-    return error instanceof BackendFaultError ? ExitCode.BACKEND_FAULT : ExitCode.BAD_INPUT;
+  const known = isSystemError(error) ? ofSystem(error) : error;
+  if (known instanceof VrrlError) {
+    io.note(`vrrl: ${known.message}\n`);
+    return known instanceof BackendFaultError ? ExitCode.BACKEND_FAULT : ExitCode.BAD_INPUT;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  io.note(`vrrl: this is a bug in vrrl, please report it.\n${text}\n`);
+  io.note(`${text}\nvrrl: this is a bug in vrrl. Fix: please report it with the lines above and the command.\n`);
   return ExitCode.BAD_INPUT;
+}
+
+/** A call to the system that failed names the call and the path itself: `ENOENT: no such file or directory, open 'x'`. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
+}
+
+function ofSystem(error: NodeJS.ErrnoException): InputError {
+  return new InputError(error.message, 'check the path, its folder and its permissions.', { cause: error });
 }

@@ -1,12 +1,16 @@
 /** What the command line talks to, so that tests and the fuzzer can be the other side. */
 
-import { once } from 'node:events';
 import pc from 'picocolors';
+import { VrrlError } from '../src/base/errors.ts';
 
 export interface Io {
-  /** Data. Returns when more may be written: a reader that is slow slows the writer down. */
+  /**
+   * Data. Returns when it is with the system: a reader that is slow slows the writer down.
+   *
+   * @throws ReaderGone, OutputError
+   */
   write(text: string): Promise<void>;
-  /** Everything that is not data: progress, summaries of what was done, errors. */
+  /** Everything that is not data: progress, summaries of what was done, errors. Never throws. */
   note(text: string): void;
   /** Standard input. */
   readonly input: AsyncIterable<Uint8Array>;
@@ -19,22 +23,27 @@ export interface Io {
 /** Thrown out of `write` when nobody reads any more, as with `vrrl dump run.vrrl | head`. Not an error. */
 export class ReaderGone extends Error {}
 
+/** Standard output takes no more, and not because its reader left: a disk is full. */
+export class OutputError extends VrrlError {
+  readonly code = 'VRRL_OUTPUT';
+
+  constructor(cause: Error) {
+    const fix = 'free some space where it goes, or send it elsewhere; what was printed is not whole.';
+    super(`standard output cannot be written: ${cause.message}`, fix, { cause });
+  }
+}
+
 /** The process's own streams. */
 export function processIo(): Io {
   const { stdout, stderr, stdin } = process;
-  let isGone = false;
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    isGone = true;
-  });
+  // Without a listener a failed write would end the process. Those of stdout reach whoever wrote; of one to stderr there
+  // is nobody left to tell.
+  for (const stream of [stdout, stderr]) stream.on('error', () => {});
   return {
-    async write(text) {
-      if (isGone) throw new ReaderGone();
-      if (stdout.write(text)) return;
-      // The error that says that the pipe is closed ends the waiting too.
-      await Promise.race([once(stdout, 'drain'), once(stdout, 'close'), once(stdout, 'error')]).catch(() => {});
-      if (isGone) throw new ReaderGone();
-    },
+    write: (text) =>
+      new Promise((resolve, reject) => {
+        stdout.write(text, (error) => (error ? reject(whyNotWritten(error)) : resolve()));
+      }),
     note: (text) => void stderr.write(text),
     input: stdin,
     env: process.env,
@@ -43,11 +52,23 @@ export function processIo(): Io {
   };
 }
 
-/** Colours for one of the two streams: only on a terminal, never with NO_COLOR, always with FORCE_COLOR. */
-export function coloursFor(io: Io, toTerminal: boolean, wanted = true): ReturnType<typeof pc.createColors> {
-  const forced = isSet(io.env['FORCE_COLOR']) && io.env['FORCE_COLOR'] !== '0';
-  const forbidden = !wanted || isSet(io.env['NO_COLOR']);
-  return pc.createColors(!forbidden && (forced || toTerminal));
+function whyNotWritten(error: NodeJS.ErrnoException): Error {
+  const isGone = error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED';
+  return isGone ? new ReaderGone() : new OutputError(error);
+}
+
+export type Colours = ReturnType<typeof pc.createColors>;
+
+/** Colours for data: only on a terminal, never with NO_COLOR, always with FORCE_COLOR. */
+export function coloursOf(io: Io): Colours {
+  const isForced = isSet(io.env['FORCE_COLOR']) && io.env['FORCE_COLOR'] !== '0';
+  const isForbidden = isSet(io.env['NO_COLOR']);
+  return pc.createColors(!isForbidden && (isForced || io.writesToTerminal));
+}
+
+/** The same, but for colours: what `--no-color` asks for. */
+export function withoutColours(io: Io): Io {
+  return { ...io, env: { ...io.env, NO_COLOR: '1' } };
 }
 
 function isSet(value: string | undefined): boolean {

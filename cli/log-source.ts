@@ -1,15 +1,42 @@
 /** Logs from files and from standard input. */
 
 import { FileStorage } from '../node/file-storage.ts';
+import { type OpenRecordingOptions, openRecording, type RecordingFiles } from '../node/recording-files.ts';
 import { InputError } from '../src/base/errors.ts';
-import { logBytes, MAX_CAPACITY } from '../src/log/index.ts';
+import { logBytes, MAX_CAPACITY, scanLog } from '../src/log/index.ts';
+import { ObservationReader } from '../src/observe/index.ts';
 import { MemoryStorage, type Storage } from '../src/storage/index.ts';
 import type { Io } from './io.ts';
 
+/** The path that means standard input. */
+export const STANDARD_INPUT = '-';
+
 /** Opens the log at a path for reading, or all of standard input for `-`. Close it. */
 export async function openLogSource(io: Io, path: string): Promise<Storage> {
-  if (path !== '-') return FileStorage.open(path, 'read');
+  if (path !== STANDARD_INPUT) return FileStorage.open(path, 'read');
   return new MemoryStorage(await readAll(io, logBytes(MAX_CAPACITY)), '[standard input]');
+}
+
+/** As `openRecording`; a log on standard input has no observations beside it, but may be given some. */
+export async function openRecordingSource(
+  io: Io,
+  path: string,
+  options: OpenRecordingOptions = {},
+): Promise<RecordingFiles> {
+  if (path !== STANDARD_INPUT) return openRecording(path, options);
+  const scan = scanLog(await openLogSource(io, path), options);
+  const { observations: observationPath } = options;
+  if (observationPath === undefined || observationPath === false) {
+    return { scan, logPath: path, observationPath: undefined, close() {} };
+  }
+  const storage = FileStorage.open(observationPath, 'read');
+  try {
+    const observations = ObservationReader.open(storage);
+    return { scan, observations, logPath: path, observationPath, close: () => storage.close() };
+  } catch (error) {
+    storage.close();
+    throw error;
+  }
 }
 
 /**

@@ -1,8 +1,6 @@
 /** The commands and what they have in common. */
 
-import tab from '@bomb.sh/tab/commander';
-import { Command } from '@commander-js/extra-typings';
-import type { Command as PlainCommand } from 'commander';
+import { Command, CommanderError } from '@commander-js/extra-typings';
 import { VERSION } from '../node/version.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDiff } from './commands/diff.ts';
@@ -13,9 +11,11 @@ import { addKernel } from './commands/kernel.ts';
 import { addRecord } from './commands/record.ts';
 import { addReplay } from './commands/replay.ts';
 import { addVerify } from './commands/verify.ts';
+import { addCompletion, COMPLETE, runCompletion } from './completion.ts';
 import type { CommandContext } from './context.ts';
 import { ExitCode, reportError } from './exit.ts';
-import type { Io } from './io.ts';
+import { type Io, withoutColours } from './io.ts';
+import { usageErrorOf } from './usage.ts';
 
 const AFTER_HELP = `
 Exit codes: 0 agree or done, 1 diverged, 2 wrong use or bad input, 3 unknown or records lost, 4 a backend failed.
@@ -29,30 +29,60 @@ Examples:
 /** Runs one command line (without the interpreter and the script) and returns the exit code. Never throws. */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   const context: CommandContext = { io, exitCode: ExitCode.AGREE };
+  const help: string[] = [];
+  const program = makeProgram(context, (text) => help.push(text));
   try {
-    await makeProgram(context).parseAsync(argv, { from: 'user' });
+    await run(program, argv, io);
     return context.exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportError(io, error);
+    const names = program.commands.map((command) => command.name());
+    const usageError = usageErrorOf(error, argv, names);
+    return usageError === undefined ? await printHelp(io, help) : reportError(io, usageError);
+  }
+}
+
+async function run(program: Command, argv: readonly string[], io: Io): Promise<void> {
+  const parse = () => program.parseAsync(argv, { from: 'user' });
+  await (argv[0] === COMPLETE ? runCompletion(io, parse) : parse());
+}
+
+/** Help and versions that were asked for are data. */
+async function printHelp(io: Io, help: readonly string[]): Promise<number> {
+  try {
+    await io.write(help.join(''));
+    return ExitCode.AGREE;
   } catch (error) {
     return reportError(io, error);
   }
 }
 
-/** The program with all its commands. */
-export function makeProgram(context: CommandContext): Command {
-  const { io } = context;
+/**
+ * The program with all its commands.
+ *
+ * @param printHelp is given what was asked for: help, the version.
+ */
+export function makeProgram(context: CommandContext, printHelp: (text: string) => void): Command {
   const program = new Command('vrrl')
     .description('Record, differential replay and explanation for GPU megakernels.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .option('--no-color', 'no colours, as with NO_COLOR; FORCE_COLOR wants them off a terminal too')
     .addHelpText('after', AFTER_HELP)
-    .showHelpAfterError('(vrrl --help lists the commands)')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => void io.write(text).catch(() => {}),
-      writeErr: (text) => io.note(text),
+      writeOut: printHelp,
+      writeErr: (text) => context.io.note(text),
+      // Errors are printed where all errors are.
+      outputError: () => {},
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-    });
+    })
+    .hook('preAction', (self) => {
+      if (self.opts()['color'] === false) context.io = withoutColours(context.io);
+    }) as unknown as Command;
   // Commands copy these settings when they are made, so they come after them.
   addDemo(program, context);
   addRecord(program, context);
@@ -63,7 +93,6 @@ export function makeProgram(context: CommandContext): Command {
   addDiff(program, context);
   addKernel(program, context);
   addDoctor(program, context);
-  // The same class at run time; the extra typings only narrow its generics.
-  tab(program as unknown as PlainCommand);
+  addCompletion(program);
   return program;
 }

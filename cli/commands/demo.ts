@@ -5,12 +5,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openRecording } from '../../node/recording-files.ts';
 import { ThreadsBackend } from '../../node/threads-backend.ts';
+import { InputError } from '../../src/base/errors.ts';
 import type { Verdict } from '../../src/diff/index.ts';
 import { MAX_CAPACITY } from '../../src/log/index.ts';
 import { findWorkload } from '../../src/workloads/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
-import { coloursFor, type Io } from '../io.ts';
+import { coloursOf, type Io } from '../io.ts';
 import { integer } from '../options.ts';
 import { Recorder } from '../recorder.ts';
 import { renderJudgement } from '../render/judgement.ts';
@@ -24,7 +25,6 @@ export const addDemo: AddCommand = (program, context) => {
     .argument('[file]', 'a text file to work on; default: the README of vrrl')
     .option('--folder <path>', 'where the recordings go', 'vrrl-demo')
     .option('--replicas <n>', 'how often to replay on each backend', integer(1, 100_000), 50)
-    .option('--no-color', 'no colours')
     .addHelpText('after', '\nExample:\n  $ vrrl demo book.txt --replicas 200')
     .action(async (file, options) => {
       const { io } = context;
@@ -33,8 +33,8 @@ export const addDemo: AddCommand = (program, context) => {
         file: file ?? readmePath(),
         folder: options.folder,
         replicas: options.replicas,
-        color: options.color,
       };
+      refuseEmpty(demo.file);
       mkdirSync(demo.folder, { recursive: true });
       const sound = await runPart(demo, {
         title: '1. A sound kernel: every byte of the file is one ATOMIC_ADD into a histogram',
@@ -58,7 +58,6 @@ interface Demo {
   readonly file: string;
   readonly folder: string;
   readonly replicas: number;
-  readonly color: boolean;
 }
 
 interface DemoPart {
@@ -71,15 +70,15 @@ interface DemoPart {
 /** Records and replays one workload; whether it came out as the demo says. */
 async function runPart(demo: Demo, part: DemoPart): Promise<boolean> {
   const { io, folder } = demo;
-  const colours = coloursFor(io, io.writesToTerminal, demo.color);
+  const colours = coloursOf(io);
   await io.write(`${colours.bold(part.title)}\n\n`);
   const logPath = path.join(folder, `${part.workload}.vrrl`);
   await io.write(`${await record(demo.file, part.workload, logPath)}\n`);
   const recording = openRecording(logPath);
   try {
-    const flags = { backend: ['reference', 'threads'], mode: 'chained', replicas: demo.replicas, color: demo.color };
+    const flags = { backend: ['reference', 'threads'], mode: 'chained', replicas: demo.replicas } as const;
     const judged = await replayRecording(io, recording, flags);
-    await io.write(renderJudgement(io, judged, demo.color));
+    await io.write(renderJudgement(io, judged));
     const isAsSaid = judged.judgement.verdict === part.expected;
     const surprise = `This time it came out as ${judged.judgement.verdict} instead of ${part.expected}; run it again, or on more cores.`;
     await io.write(`\n${isAsSaid ? part.lesson : surprise}\n\n`);
@@ -91,7 +90,7 @@ async function runPart(demo: Demo, part: DemoPart): Promise<boolean> {
 
 async function record(file: string, workload: string, logPath: string): Promise<string> {
   const input = readFileSync(file);
-  const plan = findWorkload(workload).plan(input, {});
+  const plan = findWorkload(workload).plan(input, { maxEpochs: MAX_EPOCHS });
   const backend = new ThreadsBackend(plan.kernel);
   const recorder = await Recorder.create(logPath, backend, plan.kernel, capacityFor(input.length), true);
   try {
@@ -106,6 +105,15 @@ async function record(file: string, workload: string, logPath: string): Promise<
   const { session } = recorder;
   const head = `recorded ${file} with workload ${workload} on ${plural(backend.workerCount, 'thread')}: ${plural(session.recordCount, 'slot')} in ${plural(session.epochCount, 'epoch')}`;
   return [head, ...plan.describe(session.snapshot).map((line) => `  ${line}`)].join('\n');
+}
+
+/** A demo takes seconds, however long the book is. */
+const MAX_EPOCHS = 400;
+
+/** Records of nothing show nothing. */
+function refuseEmpty(file: string): void {
+  if (readFileSync(file).length > 0) return;
+  throw new InputError(`\`${file}\` is empty`, 'name a text file with something in it.');
 }
 
 /** Room for a slot a byte and the fences, so that nothing of the demo is overwritten, as far as a log can be. */

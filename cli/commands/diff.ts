@@ -10,10 +10,10 @@ import { ObservationReader } from '../../src/observe/index.ts';
 import { planReplay } from '../../src/replay/index.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOf } from '../exit.ts';
-import { coloursFor, type Io } from '../io.ts';
+import { coloursOf, type Io } from '../io.ts';
 import { tidyJson } from '../render/json.ts';
-import { renderDivergence } from '../render/judgement.ts';
-import { count } from '../render/text.ts';
+import { renderDivergence, renderUnknownEpochs } from '../render/judgement.ts';
+import { count, plural } from '../render/text.ts';
 
 const AFTER_HELP = `
 Each side is a log with observations beside it (<log>.obs), or an observation stream written by vrrl replay --save.
@@ -29,7 +29,6 @@ export const addDiff: AddCommand = (program, context) => {
     .argument('<left>', 'log or observation stream')
     .argument('<right>', 'log or observation stream')
     .option('--json', 'print one JSON object (spec/comparison.schema.json)')
-    .option('--no-color', 'no colours')
     .addHelpText('after', AFTER_HELP)
     .action(async (leftPath, rightPath, options) => {
       const { io } = context;
@@ -39,8 +38,9 @@ export const addDiff: AddCommand = (program, context) => {
         try {
           const kernel = kernelOf(left.observations) ?? kernelOf(right.observations);
           const comparison = compareStreams(left, right, kernel);
+          for (const { name, lost } of [left, right]) if (lost > 0) io.note(lossNote(name, lost));
           const json = () => `${tidyJson({ schemaVersion: 1, left: leftPath, right: rightPath, ...comparison })}\n`;
-          await io.write(options.json ? json() : renderComparison(io, left, right, comparison, options.color));
+          await io.write(options.json ? json() : renderComparison(io, left, right, comparison));
           context.exitCode = exitCodeOf(comparison.verdict);
         } finally {
           right.close();
@@ -52,29 +52,47 @@ export const addDiff: AddCommand = (program, context) => {
 };
 
 interface OpenSide extends ComparedSide {
+  /** Records that the log is known to have lost. */
+  readonly lost: number;
   close(): void;
 }
 
+/** What was seen is in the other file, with a digest of the slots: it can be compared without the records. */
+function lossNote(name: string, lost: number): string {
+  return `vrrl: warning: ${name}: ${plural(lost, 'record')} lost; epochs are compared by what was seen. Fix: see vrrl verify ${name}.\n`;
+}
+
 function openSide(path: string): OpenSide {
-  if (!isLog(path)) {
-    const storage = FileStorage.open(path, 'read');
-    try {
-      const observations = ObservationReader.open(storage);
-      return { name: path, observations, plan: undefined, close: () => storage.close() };
-    } catch (error) {
-      storage.close();
-      throw error;
-    }
+  return isLog(path) ? openLogSide(path) : openStreamSide(path);
+}
+
+function openStreamSide(path: string): OpenSide {
+  const storage = FileStorage.open(path, 'read');
+  try {
+    const observations = ObservationReader.open(storage);
+    return { name: path, observations, plan: undefined, lost: 0, close: () => storage.close() };
+  } catch (error) {
+    storage.close();
+    throw error;
   }
+}
+
+function openLogSide(path: string): OpenSide {
   const recording = openRecording(path);
-  const { observations } = recording;
-  if (observations === undefined) {
-    throw new InputError(
-      `there are no observations beside \`${path}\``,
-      `replay it instead (vrrl replay ${path}), or put its observations at ${path}.obs.`,
-    );
+  try {
+    const { observations, scan } = recording;
+    if (observations === undefined) throw nothingObserved(path);
+    const plan = planReplay(recording);
+    return { name: path, observations, plan, lost: scan.loss.lost, close: () => recording.close() };
+  } catch (error) {
+    recording.close();
+    throw error;
   }
-  return { name: path, observations, plan: planReplay(recording), close: () => recording.close() };
+}
+
+function nothingObserved(path: string): InputError {
+  const fix = `replay it instead (vrrl replay ${path}), or put its observations at ${path}.obs.`;
+  return new InputError(`there are no observations beside \`${path}\``, fix);
 }
 
 function isLog(path: string): boolean {
@@ -94,14 +112,8 @@ function kernelOf(observations: ObservationReader): Kernel | undefined {
   return kernel === null || kernel === undefined ? undefined : kernelFromJson(kernel);
 }
 
-function renderComparison(
-  io: Io,
-  left: ComparedSide,
-  right: ComparedSide,
-  comparison: StreamComparison,
-  wantsColour: boolean,
-): string {
-  const colours = coloursFor(io, io.writesToTerminal, wantsColour);
+function renderComparison(io: Io, left: ComparedSide, right: ComparedSide, comparison: StreamComparison): string {
+  const colours = coloursOf(io);
   const { verdict, epochs, firstDivergence, unknownEpochs } = comparison;
   const paint = { agree: colours.green, diverge: colours.red, unknown: colours.yellow }[verdict];
   const parts = [
@@ -114,8 +126,7 @@ function renderComparison(
     '',
     `${colours.bold(paint(verdict))}: ${parts.join(', ')}`,
     ...(firstDivergence === undefined ? [] : ['', ...renderDivergence(firstDivergence, colours)]),
-    ...(unknownEpochs.length === 0 ? [] : ['', 'not known:']),
-    ...unknownEpochs.map(({ epoch, reasons }) => `  epoch ${epoch}: ${reasons.join('; ')}`),
+    ...renderUnknownEpochs(unknownEpochs, epochs.unknown),
   ];
   return `${lines.join('\n')}\n`;
 }

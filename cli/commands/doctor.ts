@@ -74,7 +74,7 @@ async function tryThreads(): Promise<BackendHealth> {
   });
 }
 
-const NO_RACES = 'a planted race never showed: with one core, races between threads are rare';
+const NO_RACES = 'a planted race never showed: on one core, or on a busy machine, races between threads are rare';
 
 function wrongResult(right: number): string {
   throw new Error(`only ${right} of ${EPOCHS} epochs counted right. Fix: report this, with the machine it was seen on`);

@@ -1,14 +1,19 @@
 /** `vrrl dump`: every record of a log, in publish order. */
 
+import { InputError } from '../../src/base/errors.ts';
 import { hex64 } from '../../src/base/words.ts';
 import {
   failureClassName,
+  HeaderMismatchError,
+  type LogHeader,
   type LogScan,
   type RecordColumns,
   readHeader,
   readStrictly,
   scanLog,
+  TruncatedBodyError,
 } from '../../src/log/index.ts';
+import type { Storage } from '../../src/storage/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -32,7 +37,7 @@ export const addDump: AddCommand = (program, context) => {
     .command('dump')
     .description('print every record in publish order; goes on past damage and counts it (exit 3)')
     .argument('<log>', 'log file, or - for standard input')
-    .option('--json', 'print one JSON object a line')
+    .option('--json', 'print one JSON object a line (spec/dump-record.schema.json)')
     .option('--strict', 'read as the reference reader does: refuse a damaged log, repair no order')
     .option('-q, --quiet', 'no progress, no summary of losses')
     .addHelpText('after', AFTER_HELP)
@@ -43,7 +48,7 @@ export const addDump: AddCommand = (program, context) => {
       try {
         const header = readHeader(storage);
         const scan = options.strict ? undefined : scanLog(storage);
-        const columns = scan?.columns ?? readStrictly(storage, header.capacity, header.cursor);
+        const columns = scan?.columns ?? readAllOrNothing(storage, header);
         if (!options.json) await io.write(`capacity ${header.capacity} cursor ${header.cursor}\n`);
         const print = options.json ? jsonLine : textLine;
         await writeRecords(io, columns, print, (done) => progress.update(done, columns.length));
@@ -57,6 +62,17 @@ export const addDump: AddCommand = (program, context) => {
       }
     });
 };
+
+/** `readStrictly`, with advice for people at a terminal. */
+function readAllOrNothing(storage: Storage, { capacity, cursor }: LogHeader): RecordColumns {
+  try {
+    return readStrictly(storage, capacity, cursor);
+  } catch (cause) {
+    if (!(cause instanceof HeaderMismatchError || cause instanceof TruncatedBodyError)) throw cause;
+    const what = cause.message.slice(0, cause.message.indexOf('. Fix: '));
+    throw new InputError(what, 'leave --strict out to print every record that can be read.', { cause });
+  }
+}
 
 async function writeRecords(
   io: Io,
@@ -106,5 +122,7 @@ function noteFindings(io: Io, { findings, loss }: LogScan): void {
   for (const { kind, severity, message } of findings) {
     if (severity !== 'information') io.note(`vrrl: ${severity}: ${kind}: ${message}\n`);
   }
-  if (loss.lost > 0) io.note(`vrrl: ${plural(loss.lost, 'record')} lost\n`);
+  if (loss.lost > 0) {
+    io.note(`vrrl: ${plural(loss.lost, 'record')} lost, all others printed. Fix: look for a whole copy of the log.\n`);
+  }
 }

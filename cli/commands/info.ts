@@ -3,22 +3,23 @@
 import { existsSync } from 'node:fs';
 import { FileStorage } from '../../node/file-storage.ts';
 import { observationPathOf } from '../../node/recording-files.ts';
+import { VrrlError } from '../../src/base/errors.ts';
 import { type LogScan, type RecordColumns, scanLog } from '../../src/log/index.ts';
 import { ObservationReader } from '../../src/observe/index.ts';
 import { opcodeName } from '../../src/protocol/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
-import { openLogSource } from '../log-source.ts';
+import { openLogSource, STANDARD_INPUT } from '../log-source.ts';
 import { startProgress } from '../progress.ts';
 import { tidyJson } from '../render/json.ts';
-import { count, keyValues } from '../render/text.ts';
+import { count, keyValues, plural } from '../render/text.ts';
 
 export const addInfo: AddCommand = (program, context) => {
   program
     .command('info')
     .description('show what a log holds: capacity, cursor, records, losses, epochs, opcodes')
     .argument('<log>', 'log file, or - for standard input')
-    .option('--json', 'print one JSON object')
+    .option('--json', 'print one JSON object (spec/info.schema.json)')
     .option('-q, --quiet', 'no progress')
     .addHelpText('after', '\nExample:\n  $ vrrl info run.vrrl --json')
     .action(async (path, options) => {
@@ -56,8 +57,15 @@ export interface LogInfo {
   readonly opcodes: Readonly<Record<string, number>>;
   readonly recordsWithFailure: number;
   readonly observations: ObservationInfo | undefined;
-  readonly warnings: readonly { readonly kind: string; readonly message: string; readonly position?: number }[];
+  readonly warnings: readonly Warning[];
   readonly notes: readonly { readonly kind: string; readonly message: string }[];
+}
+
+interface Warning {
+  readonly kind: string;
+  readonly message: string;
+  /** In the log, counted in records from the start of the file. */
+  readonly position?: number;
 }
 
 interface ObservationInfo {
@@ -72,6 +80,7 @@ interface ObservationInfo {
 /** Everything that `info` says about a log. */
 export function describeLog(path: string, scan: LogScan): LogInfo {
   const { header, columns, loss, findings } = scan;
+  const observed = path === STANDARD_INPUT ? undefined : describeObservations(observationPathOf(path));
   const stamps = columns.timestampNs;
   return {
     schemaVersion: 1,
@@ -89,30 +98,53 @@ export function describeLog(path: string, scan: LogScan): LogInfo {
     tenants: new Set(columns.tenantId).size,
     opcodes: countOpcodes(columns),
     recordsWithFailure: countFailures(columns),
-    observations: path === '-' ? undefined : describeObservations(observationPathOf(path)),
-    warnings: findings
-      .filter(({ severity }) => severity !== 'information')
-      .map(({ kind, message, position }) => ({ kind, message, ...(position === undefined ? {} : { position }) })),
+    observations: observed?.info,
+    warnings: [
+      ...findings
+        .filter(({ severity }) => severity !== 'information')
+        .map(({ kind, message, position }) => ({ kind, message, ...(position === undefined ? {} : { position }) })),
+      ...(observed?.warnings ?? []),
+    ],
     notes: findings
       .filter(({ severity }) => severity === 'information')
       .map(({ kind, message }) => ({ kind, message })),
   };
 }
 
-function describeObservations(path: string): ObservationInfo | undefined {
+interface DescribedObservations {
+  /** Undefined if the file cannot be read. */
+  readonly info: ObservationInfo | undefined;
+  readonly warnings: readonly Warning[];
+}
+
+/** A file beside the log that cannot be read is a warning: there is still a log to say something about. */
+function describeObservations(path: string): DescribedObservations | undefined {
   if (!existsSync(path)) return undefined;
+  try {
+    return readObservations(path);
+  } catch (error) {
+    if (!(error instanceof VrrlError)) throw error;
+    return { info: undefined, warnings: [{ kind: 'observationsUnreadable', message: error.message }] };
+  }
+}
+
+function readObservations(path: string): DescribedObservations {
   const storage = FileStorage.open(path, 'read');
   try {
-    const reader = ObservationReader.open(storage);
-    const { tool, backend, kernel } = reader.header;
+    const { header, epochCount, findings } = ObservationReader.open(storage);
+    const { tool, backend, kernel } = header;
     const name = typeof kernel === 'object' && kernel !== null && 'name' in kernel ? String(kernel.name) : 'unknown';
+    const message = `${plural(findings.length, 'finding')} in \`${path}\`. Fix: vrrl verify lists them.`;
     return {
-      path,
-      epochs: reader.epochCount,
-      recordedBy: tool,
-      backend: backend.name,
-      kernel: name,
-      findings: reader.findings.length,
+      info: {
+        path,
+        epochs: epochCount,
+        recordedBy: tool,
+        backend: backend.name,
+        kernel: name,
+        findings: findings.length,
+      },
+      warnings: findings.length === 0 ? [] : [{ kind: 'observationsDamaged', message }],
     };
   } finally {
     storage.close();
@@ -147,7 +179,7 @@ function printInfo(info: LogInfo): string {
   const opcodes = Object.entries(info.opcodes).map(([name, times]) => `${name} ${count(times)}`);
   const lines = keyValues([
     ['log', `${info.path}, format ${info.format}`],
-    ['capacity', `${count(info.capacity)} records`],
+    ['capacity', plural(info.capacity, 'record')],
     ['cursor', `${info.cursor}`],
     ['records', count(info.records)],
     ['lost', count(info.lost)],
@@ -155,12 +187,12 @@ function printInfo(info: LogInfo): string {
     ['slots', info.slotIndexMax === undefined ? 'none' : `up to index ${info.slotIndexMax}`],
     ['tenants', count(info.tenants)],
     ['opcodes', opcodes.length === 0 ? 'none' : opcodes.slice(0, 8).join(', ')],
-    ['failures', `${count(info.recordsWithFailure)} records with evidence`],
+    ['failures', `${plural(info.recordsWithFailure, 'record')} with evidence`],
     [
       'observed',
       observations === undefined
-        ? 'nothing (no file beside the log)'
-        : `${count(observations.epochs)} epochs of kernel ${observations.kernel} on ${observations.backend}`,
+        ? 'nothing (no file beside the log that can be read)'
+        : `${plural(observations.epochs, 'epoch')} of kernel ${observations.kernel} on ${observations.backend}`,
     ],
   ]);
   const warnings = info.warnings.map(({ kind, message }) => `warning: ${kind}: ${message}`);

@@ -1,11 +1,11 @@
 /** `vrrl kernel`: a kernel as people read it, or as data. */
 
-import { loadKernel } from '../../node/modules.ts';
 import { openRecording } from '../../node/recording-files.ts';
 import { InputError } from '../../src/base/errors.ts';
 import { defineKernel, type Kernel, kernelFromJson, kernelToJson, printKernel } from '../../src/kernel/index.ts';
 import type { AddCommand } from '../context.ts';
 import { tidyJson } from '../render/json.ts';
+import { kernelFromModule } from '../user-modules.ts';
 
 export const addKernel: AddCommand = (program, context) => {
   program
@@ -22,7 +22,7 @@ export const addKernel: AddCommand = (program, context) => {
 
 async function findKernel(file: string | undefined): Promise<Kernel> {
   if (file === undefined) return defineKernel({ name: 'built-in' });
-  if (/\.[cm]?[jt]s$/.test(file)) return loadKernel(file);
+  if (/\.[cm]?[jt]s$/.test(file)) return kernelFromModule(file);
   const recording = openRecording(file);
   try {
     const recorded = recording.observations?.header.kernel;

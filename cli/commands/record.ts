@@ -1,26 +1,23 @@
 /** `vrrl record`: run slots on a backend, and keep a log of them and of what was seen. */
 
-import { readFileSync } from 'node:fs';
-import { loadKernel } from '../../node/modules.ts';
-import type { Backend } from '../../src/backend/index.ts';
-import { InputError } from '../../src/base/errors.ts';
-import { defineKernel, finishKernel, type Kernel } from '../../src/kernel/index.ts';
 import { MAX_CAPACITY } from '../../src/log/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
-import { SlotLineReader, type SlotRequest } from '../../src/record/index.ts';
-import { findWorkload, type WorkloadPlan, workloads } from '../../src/workloads/index.ts';
-import { backendFactory, isBackendModule } from '../backends.ts';
+import type { RecordingSession } from '../../src/record/index.ts';
+import { workloads } from '../../src/workloads/index.ts';
+import { backendFactory } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { integer, list } from '../options.ts';
-import { type Progress, startProgress } from '../progress.ts';
+import { type Counter, startCounter } from '../progress.ts';
 import { Recorder } from '../recorder.ts';
-import { count, plural } from '../render/text.ts';
+import { count, plural, wrap } from '../render/text.ts';
+import { type SlotSource, type SourceOptions, sourceOf } from '../slot-source.ts';
 
-const WORKLOAD_LINES = workloads.map(
-  ({ name, summary, orderNote }) => `  ${name.padEnd(12)} ${summary}\n${' '.repeat(15)}${orderNote}`,
-);
+const WORKLOAD_LINES = workloads.flatMap(({ name, summary, orderNote }) => [
+  `  ${name.padEnd(12)} ${summary}`,
+  ...wrap(orderNote, 15),
+]);
 
 const AFTER_HELP = `
 Workloads:
@@ -41,7 +38,7 @@ export const addRecord: AddCommand = (program, context) => {
     .description('publish slots on a backend and record them, with what is seen after each epoch')
     .argument('<log>', 'log file to make; observations go to <log>.obs')
     .option('--workload <name>', 'publish what a built-in workload makes of --input')
-    .option('--input <file>', 'the file that the workload works on')
+    .option('--input <file>', 'the file that the workload works on, or - for standard input')
     .option('--slots <file>', 'publish slots read as JSON lines from a file, or from standard input with -')
     .option('--backend <name>', 'reference, threads, or the path of a module with a backend of your own', 'threads')
     .option('--kernel <file>', 'a module whose default export is a kernel (with --slots)')
@@ -58,178 +55,84 @@ export const addRecord: AddCommand = (program, context) => {
     .addHelpText('after', AFTER_HELP)
     .action(async (logPath, options) => {
       const { io } = context;
-      if ((options.workload === undefined) === (options.slots === undefined)) {
-        throw new InputError(
-          'one of --workload and --slots is needed, and not both',
-          'name where the slots come from.',
-        );
-      }
-      const source =
-        options.workload === undefined ? await slotSource(io, options) : workloadSource(options.workload, options);
-      const factory = await backendFactory(options.backend, source.kernel, options);
-      const backend = await factory();
-      const progress = startProgress(io, 'recording', options.quiet);
+      const source = await sourceOf(io, options);
       try {
-        const summary = await recordTo(logPath, backend, source, options, progress);
-        progress.stop();
-        if (options.quiet !== true) io.note(summary);
-        if (source.problem() !== undefined) {
-          io.note(`vrrl: the result is wrong: ${source.problem()}\n`);
-          context.exitCode = ExitCode.DIVERGED;
-        }
+        const problem = await recordFrom(io, source, logPath, options);
+        if (problem === undefined) return;
+        io.note(
+          `vrrl: the result is wrong: ${problem}. Fix: look for the slot that did it with vrrl replay ${logPath}.\n`,
+        );
+        context.exitCode = ExitCode.DIVERGED;
       } finally {
-        progress.stop();
-        await backend.stop();
+        await source.close();
       }
     });
 };
 
-/** Where slots come from, an epoch at a time. */
-interface SlotSource {
-  readonly kernel: Kernel | undefined;
-  epochs(): AsyncIterable<SourceEpoch> | Iterable<SourceEpoch>;
-  /** Lines about the result, once everything has run. */
-  describe(snapshot: Uint32Array): readonly string[];
-  /** What is wrong with the result, if that can be told. */
-  problem(): string | undefined;
-}
-
-interface SourceEpoch {
-  readonly slots: readonly SlotRequest[];
-  readonly tag: number;
-  readonly fence?: boolean;
-  /** Share of the source that is through, where that is known. */
-  readonly done?: number;
-}
-
-interface SourceOptions {
-  readonly input?: string | undefined;
-  readonly slots?: string | undefined;
-  readonly backend: string;
-  readonly kernel?: string | undefined;
-  readonly slotCount?: number | undefined;
-  readonly controlWords?: number | undefined;
-  readonly patterns?: readonly string[] | undefined;
-  readonly maxEpochs?: number | undefined;
-  readonly seed?: number | undefined;
-}
-
-function workloadSource(name: string, options: SourceOptions): SlotSource {
-  const workload = findWorkload(name);
-  if (options.input === undefined) {
-    throw new InputError(`workload ${name} needs a file to work on`, 'name one with --input FILE.');
-  }
-  if (options.kernel !== undefined || options.controlWords !== undefined) {
-    throw new InputError(`workload ${name} brings its own kernel`, 'leave --kernel and --control-words out.');
-  }
-  const { slotCount, seed, patterns, maxEpochs } = options;
-  const plan: WorkloadPlan = workload.plan(readInput(options.input), {
-    ...(slotCount === undefined ? {} : { slotCount }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(patterns === undefined ? {} : { patterns }),
-    ...(maxEpochs === undefined ? {} : { maxEpochs }),
-  });
-  let problem: string | undefined;
-  return {
-    kernel: plan.kernel,
-    epochs: () => plan.epochs(),
-    describe(snapshot) {
-      problem = plan.check?.(snapshot);
-      return plan.describe(snapshot);
-    },
-    problem: () => problem,
-  };
-}
-
-function readInput(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new InputError(`the input cannot be read: ${reason}`, 'check the path given with --input.', { cause });
-  }
-}
-
-async function slotSource(io: Io, options: SourceOptions): Promise<SlotSource> {
-  const kernel =
-    isBackendModule(options.backend) && options.kernel === undefined ? undefined : await slotKernel(options);
-  return {
-    kernel,
-    epochs: () => readEpochs(io, options.slots ?? '-', kernel, options.maxEpochs ?? Number.POSITIVE_INFINITY),
-    describe: () => [],
-    problem: () => undefined,
-  };
-}
-
-/** The kernel given or the built-in one, with the sizes asked for. */
-async function slotKernel(options: SourceOptions): Promise<Kernel> {
-  const kernel = options.kernel === undefined ? defineKernel({ name: 'built-in' }) : await loadKernel(options.kernel);
-  const { slotCount = kernel.slotCount, controlWords = kernel.controlWords } = options;
-  return finishKernel({ ...kernel, slotCount, controlWords });
-}
-
-/** Slots are gathered until a line ends their batch; what is left at the end of the input is a batch too. */
-async function* readEpochs(
-  io: Io,
-  path: string,
-  kernel: Kernel | undefined,
-  maxEpochs: number,
-): AsyncGenerator<SourceEpoch> {
-  const { createReadStream } = await import('node:fs');
-  const chunks: AsyncIterable<Uint8Array> = path === '-' ? io.input : createReadStream(path);
-  const reader = new SlotLineReader(kernel);
-  let slots: SlotRequest[] = [];
-  let epochs = 0;
-  for await (const line of reader.read(chunks)) {
-    if (line.kind === 'slot') {
-      slots.push(line.slot);
-      continue;
-    }
-    yield { slots, tag: line.tag, ...(line.fence ? {} : { fence: false }) };
-    slots = [];
-    epochs += 1;
-    if (epochs >= maxEpochs) return;
-  }
-  if (slots.length > 0) yield { slots, tag: 0 };
-}
-
 interface RecordOptions extends SourceOptions {
   readonly capacity: number;
+  readonly workers?: number | undefined;
+  readonly deadlineMs?: number | undefined;
   readonly force?: true | undefined;
+  readonly quiet?: true | undefined;
 }
 
-async function recordTo(
-  logPath: string,
-  backend: Backend,
+/** Records everything and says what it came to; what is wrong with the result, if that can be told. */
+async function recordFrom(
+  io: Io,
   source: SlotSource,
+  logPath: string,
   options: RecordOptions,
-  progress: Progress,
-): Promise<string> {
-  const recorder = await Recorder.create(logPath, backend, source.kernel, options.capacity, options.force === true);
-  const begin = performance.now();
-  let faults = 0;
+): Promise<string | undefined> {
+  const factory = await backendFactory(options.backend, source.kernel, options, io.note);
+  const backend = await factory();
+  const progress = startCounter(io, 'recording', 'records', options.quiet);
+  const note = (text: string) => options.quiet !== true && io.note(text);
   try {
-    for await (const epoch of source.epochs()) {
-      await recorder.session.publish(epoch.slots);
-      const recorded = await recorder.session.endEpoch({
-        tag: epoch.tag,
-        ...(epoch.fence === undefined ? {} : { fence: epoch.fence }),
-      });
-      faults += recorded.faults.length;
-      if (epoch.done !== undefined) progress.update(Math.round(epoch.done * 100), 100);
+    const recorder = await Recorder.create(logPath, backend, source.kernel, options.capacity, options.force === true);
+    const begin = performance.now();
+    let faults = 0;
+    try {
+      faults = await publishAll(recorder.session, source, progress);
+    } catch (error) {
+      progress.stop();
+      note(`${logPath}: ${amountOf(recorder.session)} were recorded before this happened:\n`);
+      throw error;
+    } finally {
+      recorder.close();
     }
+    progress.stop();
+    const { session } = recorder;
+    const head = `${logPath}: ${amountOf(session)} on ${backend.name}, ${count(Math.round(performance.now() - begin))} ms`;
+    const lines = [head, ...remarks(session, options.capacity, faults), ...source.describe(session.snapshot)];
+    note(`${lines.join('\n')}\n`);
+    return source.problem(session.snapshot);
   } finally {
-    recorder.close();
+    progress.stop();
+    await backend.stop();
   }
-  const { session } = recorder;
-  const ms = Math.round(performance.now() - begin);
-  const lines = [
-    `${logPath}: ${plural(session.recordCount, 'record')} in ${plural(session.epochCount, 'epoch')} on ${backend.name}, ${count(ms)} ms`,
-    ...(session.recordCount > options.capacity
-      ? [`the log keeps the last ${count(options.capacity)} records (--capacity)`]
-      : []),
+}
+
+/** Publishes and ends epochs as the source says; how many slots faulted. */
+async function publishAll(session: RecordingSession, source: SlotSource, progress: Counter): Promise<number> {
+  let faults = 0;
+  for await (const { slots, end } of source.pieces()) {
+    await session.publish(slots);
+    if (end === undefined) continue;
+    const recorded = await session.endEpoch(end);
+    faults += recorded.faults.length;
+    progress.update(session.recordCount);
+  }
+  return faults;
+}
+
+function amountOf({ recordCount, epochCount }: RecordingSession): string {
+  return `${plural(recordCount, 'record')} in ${plural(epochCount, 'epoch')}`;
+}
+
+function remarks({ recordCount }: RecordingSession, capacity: number, faults: number): string[] {
+  return [
+    ...(recordCount > capacity ? [`the log keeps the last ${count(capacity)} records (--capacity)`] : []),
     ...(faults > 0 ? [`${plural(faults, 'slot')} faulted; vrrl replay says which`] : []),
-    ...source.describe(session.snapshot),
   ];
-  return `${lines.join('\n')}\n`;
 }

@@ -1,10 +1,10 @@
 /** `vrrl replay`: run a log again, as often as asked, and judge what comes out. */
 
+import { Option } from '@commander-js/extra-typings';
 import { FileStorage } from '../../node/file-storage.ts';
-import { openRecording, type RecordingFiles } from '../../node/recording-files.ts';
+import type { RecordingFiles } from '../../node/recording-files.ts';
 import { VERSION } from '../../node/version.ts';
-import type { BackendFactory } from '../../src/backend/index.ts';
-import { InputError } from '../../src/base/errors.ts';
+import { type Backend, type BackendFactory, BackendFaultError } from '../../src/backend/index.ts';
 import { type Judgement, judge } from '../../src/diff/index.ts';
 import { kernelToJson } from '../../src/kernel/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
@@ -21,6 +21,7 @@ import type { AddCommand } from '../context.ts';
 import { exitCodeOfJudgement } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { chooseKernel, type KernelChoice } from '../kernel-choice.ts';
+import { openRecordingSource } from '../log-source.ts';
 import { integer, list } from '../options.ts';
 import { startProgress } from '../progress.ts';
 import { tidyJson } from '../render/json.ts';
@@ -42,7 +43,7 @@ export interface ReplayFlags {
   readonly kernel?: string | undefined;
   readonly slotCount?: number | undefined;
   readonly controlWords?: number | undefined;
-  readonly mode: string;
+  readonly mode: ReplayMode;
   readonly replicas: number;
   readonly seed?: number | undefined;
   readonly workers?: number | undefined;
@@ -52,20 +53,23 @@ export interface ReplayFlags {
   readonly save?: string | undefined;
   readonly json?: true | undefined;
   readonly quiet?: true | undefined;
-  readonly color?: boolean | undefined;
 }
 
 export const addReplay: AddCommand = (program, context) => {
   program
     .command('replay')
     .description('replay a log on fresh backends and compare every epoch with what was recorded')
-    .argument('<log>', 'log file')
+    .argument('<log>', 'log file, or - for standard input')
     .option('--backend <list>', 'backends: reference, threads, or paths of modules with backends of your own', list, [
       'reference',
       'threads',
     ])
     .option('--replicas <n>', 'how often to replay on each backend', integer(1, 10_000_000), 10)
-    .option('--mode <mode>', 'chained or isolated', 'chained')
+    .addOption(
+      new Option('--mode <mode>', 'where epochs start from')
+        .choices(['chained', 'isolated'] as const)
+        .default('chained'),
+    )
     .option('--kernel <file>', 'a module whose default export is a kernel; default: the recorded one')
     .option('--slot-count <n>', 'slots of the ring; default: recorded or inferred', integer(1, MAX_SLOT_COUNT))
     .option('--control-words <n>', 'words of control memory; default: recorded or inferred', integer(160, 1 << 24))
@@ -77,16 +81,16 @@ export const addReplay: AddCommand = (program, context) => {
     .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))
     .option('--save <file>', "write what the first backend's first replica showed, for vrrl diff")
     .option('--json', 'print one JSON object (spec/judgement.schema.json)')
-    .option('-q, --quiet', 'no progress and no notes')
-    .option('--no-color', 'no colours')
+    .option('-q, --quiet', 'no progress')
     .addHelpText('after', AFTER_HELP)
     .action(async (logPath, options) => {
       const { io } = context;
-      const recording = openRecording(logPath, { observations: observationsOption(options.observations) });
+      const observations = observationsOption(options.observations);
+      const recording = await openRecordingSource(io, logPath, { observations });
       try {
         const judged = await replayRecording(io, recording, options);
-        await io.write(options.json ? `${tidyJson(replayJson(judged))}\n` : renderJudgement(io, judged, options.color));
-        context.exitCode = exitCodeOfJudgement(judged.judgement);
+        await io.write(options.json ? `${tidyJson(replayJson(judged))}\n` : renderJudgement(io, judged));
+        context.exitCode = exitCodeOfJudgement(judged.judgement, judged.lost);
       } finally {
         recording.close();
       }
@@ -98,32 +102,76 @@ export interface JudgedReplay {
   readonly logPath: string;
   readonly choice: KernelChoice;
   readonly plan: ReplayPlan;
+  /** Records that the log is known to have lost. */
+  readonly lost: number;
   readonly replicas: number;
   readonly judgement: Judgement;
 }
 
 /** Replays a recording on all backends asked for and judges it. */
 export async function replayRecording(io: Io, recording: RecordingFiles, flags: ReplayFlags): Promise<JudgedReplay> {
-  const mode = checkMode(flags.mode);
   const choice = await chooseKernel(recording, flags);
   const plan = planReplay(recording, {
     ...(choice.kernel === undefined ? {} : { kernel: choice.kernel }),
     ...(flags.slotCount === undefined ? {} : { slotCount: flags.slotCount }),
     ...(flags.assumeFresh === undefined ? {} : { assumeFresh: true }),
   });
-  const replays: BackendReplay[] = [];
-  for (const name of flags.backend) {
-    const factory = await backendFactory(name, choice.kernel, flags);
-    const saver = flags.save !== undefined && replays.length === 0 ? flags.save : undefined;
-    replays.push(await replayOnBackend(io, plan, name, factory, choice, { ...flags, mode, save: saver }));
-  }
-  const judgement = judge(plan, replays, choice.kernel);
-  return { logPath: recording.logPath, choice, plan, replicas: flags.replicas, judgement };
+  const replays = await replayOnAll(io, plan, choice, flags);
+  return {
+    logPath: recording.logPath,
+    choice,
+    plan,
+    lost: recording.scan.loss.lost,
+    replicas: flags.replicas,
+    judgement: judge(plan, replays, choice.kernel),
+  };
 }
 
-function checkMode(mode: string): ReplayMode {
-  if (mode === 'chained' || mode === 'isolated') return mode;
-  throw new InputError(`there is no mode "${mode}"`, 'use chained or isolated.');
+/** Backends that could not be made come last: what they would have observed is not known, and the others set the tone. */
+async function replayOnAll(
+  io: Io,
+  plan: ReplayPlan,
+  choice: KernelChoice,
+  flags: ReplayFlags,
+): Promise<readonly BackendReplay[]> {
+  const replays: BackendReplay[] = [];
+  const faults: BackendFaultError[] = [];
+  for (const name of flags.backend) {
+    const factory = await backendFactory(name, choice.kernel, flags, io.note);
+    const made = await makeOrFault(factory);
+    if (made instanceof BackendFaultError) faults.push(made);
+    else replays.push(await replayOnBackend(io, plan, name, made, choice, flags, replays.length === 0));
+  }
+  if (replays.length === 0) throw faults[0];
+  return [...replays, ...faults.map((fault) => neverRan(plan, replays[0], fault))];
+}
+
+async function makeOrFault(factory: BackendFactory): Promise<Backend | BackendFaultError> {
+  try {
+    return await factory();
+  } catch (error) {
+    if (error instanceof BackendFaultError) return error;
+    throw error;
+  }
+}
+
+/** What a backend that could not even be made has to say: nothing about any epoch. */
+function neverRan(
+  plan: ReplayPlan,
+  { mode, replicas, layout }: BackendReplay,
+  fault: BackendFaultError,
+): BackendReplay {
+  const epochs = plan.epochs.map((epoch) => ({
+    epoch,
+    expected: undefined,
+    outcomes: [],
+    unlistedCount: 0,
+    replicas: 0,
+    unknownReasons: epoch.unknownReasons,
+    contradictedEpochWord: undefined,
+  }));
+  const counts = { replicasRun: 0, replicasDiverged: 0, epochsRun: 0, elapsedMs: 0 };
+  return { backend: fault.backend, mode, replicas, epochs, layout, fault, ...counts };
 }
 
 /** `--observations FILE` gives a path, `--no-observations` false, neither true or nothing. */
@@ -135,13 +183,13 @@ async function replayOnBackend(
   io: Io,
   plan: ReplayPlan,
   name: string,
-  factory: BackendFactory,
+  backend: Backend,
   choice: KernelChoice,
-  flags: Omit<ReplayFlags, 'mode'> & { readonly mode: ReplayMode },
+  flags: ReplayFlags,
+  isFirst: boolean,
 ): Promise<BackendReplay> {
   const progress = startProgress(io, `replaying on ${name}`, flags.quiet);
-  const backend = await factory();
-  const saver = flags.save === undefined ? undefined : makeSaver(flags.save, choice);
+  const saver = flags.save !== undefined && isFirst ? makeSaver(flags.save, choice) : undefined;
   try {
     return await replayOn(plan, backend, {
       mode: flags.mode,
@@ -161,13 +209,14 @@ function makeSaver(path: string, choice: KernelChoice): ObservationSaver {
 }
 
 /** The object that `replay --json` prints. */
-export function replayJson({ logPath, choice, plan, replicas, judgement }: JudgedReplay): unknown {
+export function replayJson({ logPath, choice, plan, lost, replicas, judgement }: JudgedReplay): unknown {
   const { kernel, source, notes } = choice;
   return {
     schemaVersion: 1,
     tool: `vrrl ${VERSION}`,
     log: logPath,
     records: plan.columns.length,
+    lost,
     kernel: {
       source,
       ...(kernel === undefined

@@ -1,12 +1,14 @@
 /** `vrrl verify`: everything that can be checked without running anything. */
 
-import { type OpenRecordingOptions, openRecording, type RecordingFiles } from '../../node/recording-files.ts';
-import { scanLog } from '../../src/log/index.ts';
-import { planReplay } from '../../src/replay/index.ts';
+import { existsSync } from 'node:fs';
+import { observationPathOf, openRecording, type RecordingFiles } from '../../node/recording-files.ts';
+import { VrrlError } from '../../src/base/errors.ts';
+import { type LogScan, type ScanOptions, type Severity, scanLog } from '../../src/log/index.ts';
+import { type PlannedEpoch, planReplay } from '../../src/replay/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { openLogSource } from '../log-source.ts';
+import { openLogSource, STANDARD_INPUT } from '../log-source.ts';
 import { startProgress } from '../progress.ts';
 import { tidyJson } from '../render/json.ts';
 import { plural } from '../render/text.ts';
@@ -15,7 +17,8 @@ import { plural } from '../render/text.ts';
 interface Problem {
   readonly file: string;
   readonly kind: string;
-  readonly severity: 'information' | 'warning' | 'damage';
+  readonly severity: Severity;
+  /** Ends in a `Fix:` sentence. */
   readonly message: string;
 }
 
@@ -24,7 +27,7 @@ export const addVerify: AddCommand = (program, context) => {
     .command('verify')
     .description('check a log and the observations beside it; exit 0 only if nothing is wrong')
     .argument('<log>', 'log file, or - for standard input')
-    .option('--json', 'print one JSON object')
+    .option('--json', 'print one JSON object (spec/verify.schema.json)')
     .option('-q, --quiet', 'no progress')
     .addHelpText('after', '\nExample:\n  $ vrrl verify run.vrrl && echo sound')
     .action(async (path, options) => {
@@ -32,7 +35,8 @@ export const addVerify: AddCommand = (program, context) => {
       const progress = startProgress(io, 'checking', options.quiet);
       try {
         const onProgress = (done: number, total: number) => progress.update(done, total);
-        const { problems, records } = path === '-' ? await checkStream(io) : checkFiles(path, { onProgress });
+        const { problems, records } =
+          path === STANDARD_INPUT ? await checkStream(io) : checkFiles(path, { onProgress });
         progress.stop();
         const wrong = problems.filter(({ severity }) => severity !== 'information');
         if (options.json)
@@ -51,43 +55,71 @@ interface Checked {
 }
 
 async function checkStream(io: Io): Promise<Checked> {
-  const { findings, columns } = scanLog(await openLogSource(io, '-'));
-  return { problems: findings.map((found) => ({ file: '-', ...found })), records: columns.length };
+  const scan = scanLog(await openLogSource(io, STANDARD_INPUT));
+  return { problems: problemsOfLog(STANDARD_INPUT, scan), records: scan.columns.length };
 }
 
-function checkFiles(path: string, options: OpenRecordingOptions): Checked {
-  const recording = openRecording(path, options);
+function checkFiles(path: string, options: ScanOptions): Checked {
+  const recording = openRecording(path, { ...options, observations: false });
+  const { scan } = recording;
+  recording.close();
+  return { problems: [...problemsOfLog(path, scan), ...problemsBeside(path)], records: scan.columns.length };
+}
+
+function problemsOfLog(file: string, { findings }: LogScan): Problem[] {
+  return findings.map(({ kind, severity, message }) => ({ file, kind, severity, message }));
+}
+
+/** What is wrong with the observations beside a log, if there are any. */
+function problemsBeside(logPath: string): Problem[] {
+  const file = observationPathOf(logPath);
+  if (!existsSync(file)) return [];
   try {
-    const { findings, columns } = recording.scan;
-    const inLog = findings.map(({ kind, severity, message }) => ({ file: path, kind, severity, message }));
-    return { problems: [...inLog, ...problemsWithObservations(recording)], records: columns.length };
-  } finally {
-    recording.close();
+    const recording = openRecording(logPath, { observations: file });
+    try {
+      return problemsWithObservations(recording, file);
+    } finally {
+      recording.close();
+    }
+  } catch (error) {
+    if (!(error instanceof VrrlError)) throw error;
+    return [{ file, kind: 'observationsUnreadable', severity: 'damage', message: error.message }];
   }
 }
 
 /** What the stream itself finds, and epochs whose records are not the ones that the log has. */
-function problemsWithObservations(recording: RecordingFiles): Problem[] {
-  const { observations, observationPath } = recording;
-  if (observations === undefined || observationPath === undefined) return [];
-  const file = observationPath;
-  const problems: Problem[] = observations.findings.map(({ kind, message }) => ({
-    file,
-    kind,
-    severity: 'damage',
-    message,
-  }));
-  if (!observations.cleanEnd) {
-    const message = 'it has no end frame: the recording was not closed. Fix: none is needed; what it holds is checked';
+function problemsWithObservations(recording: RecordingFiles, file: string): Problem[] {
+  const { findings = [], cleanEnd = true } = recording.observations ?? {};
+  const problems: Problem[] = findings.map(({ kind, message }) => {
+    const fix = 'look for a whole copy; vrrl replay judges the epochs that are left.';
+    return { file, kind, severity: 'damage', message: `${message}. Fix: ${fix}` };
+  });
+  if (!cleanEnd) {
+    const message =
+      'it has no end frame: the recording was not closed. Fix: none is needed; what it holds was checked.';
     problems.push({ file, kind: 'noCleanEnd', severity: 'warning', message });
   }
   for (const epoch of planReplay(recording).epochs) {
-    if (epoch.isReplayable) continue;
-    for (const reason of epoch.unknownReasons) {
-      problems.push({ file, kind: 'epochNotInLog', severity: 'damage', message: `epoch ${epoch.ordinal}: ${reason}` });
-    }
+    if (!epoch.isReplayable) problems.push(...problemsOfEpoch(epoch, file));
   }
   return problems;
+}
+
+function problemsOfEpoch({ ordinal, observed, unknownReasons }: PlannedEpoch, file: string): Problem[] {
+  const [kind, severity, fix] =
+    observed === undefined
+      ? (['epochNotObserved', 'warning', 'vrrl replay --no-observations runs its records.'] as const)
+      : ([
+          'epochNotInLog',
+          'damage',
+          'look for a whole copy of both files; the other epochs can be replayed.',
+        ] as const);
+  return unknownReasons.map((reason) => ({
+    file,
+    kind,
+    severity,
+    message: `epoch ${ordinal}: ${reason}. Fix: ${fix}`,
+  }));
 }
 
 function printProblems(path: string, records: number, problems: readonly Problem[]): string {

@@ -1,16 +1,14 @@
 /** A judgement as people read it: the verdict first, then what it rests on. */
 
-import type { BackendJudgement, Divergence, Judgement } from '../../src/diff/index.ts';
+import type { BackendJudgement, Divergence, Judgement, UnknownEpoch } from '../../src/diff/index.ts';
 import type { JudgedReplay } from '../commands/replay.ts';
-import { coloursFor, type Io } from '../io.ts';
+import { type Colours, coloursOf, type Io } from '../io.ts';
 import { table } from './table.ts';
 import { count, percent, plural } from './text.ts';
 
-type Colours = ReturnType<typeof coloursFor>;
-
 /** The text that `replay` prints. */
-export function renderJudgement(io: Io, judged: JudgedReplay, wantsColour = true): string {
-  const colours = coloursFor(io, io.writesToTerminal, wantsColour);
+export function renderJudgement(io: Io, judged: JudgedReplay): string {
+  const colours = coloursOf(io);
   const { judgement } = judged;
   const lines = [
     ...renderHead(judged),
@@ -25,13 +23,15 @@ export function renderJudgement(io: Io, judged: JudgedReplay, wantsColour = true
   return `${lines.join('\n')}\n`;
 }
 
-function renderHead({ logPath, plan, choice, replicas, judgement }: JudgedReplay): string[] {
+function renderHead({ logPath, plan, choice, lost, replicas, judgement }: JudgedReplay): string[] {
   const { kernel, notes } = choice;
   const about =
     kernel === undefined ? 'kernel not known to vrrl' : `kernel ${kernel.name} ${kernel.identity.slice(0, 12)}`;
   const size = `${plural(plan.columns.length, 'record')}, ${plural(plan.epochs.length, 'epoch')}`;
   const head = `${logPath}: ${size}; ${about}; ${judgement.mode}, ${plural(replicas, 'replica')} a backend`;
-  return [head, ...[...notes, ...judgement.notes].map((note) => `note: ${note}`)];
+  const loss =
+    lost === 0 ? [] : [`${plural(lost, 'record')} of the log lost (vrrl verify says which); the rest is judged`];
+  return [head, ...[...loss, ...notes, ...judgement.notes].map((note) => `note: ${note}`)];
 }
 
 function renderVerdict({ verdict, comparedWith, epochs }: Judgement, colours: Colours): string {
@@ -57,9 +57,7 @@ function renderBackends(backends: readonly BackendJudgement[]): string[] {
     count(Math.round(backend.epochsRun / Math.max(backend.elapsedMs / 1_000, 1e-6))),
   ]);
   const head = ['backend', 'verdict', 'replicas', 'diverged (95% interval)', 'differs from itself', 'epochs/s'];
-  const faults = backends.flatMap(({ backend, fault }) =>
-    fault === undefined ? [] : [`${backend} failed (${fault.kind}): ${fault.message}`],
-  );
+  const faults = backends.flatMap(({ fault }) => (fault === undefined ? [] : [`${fault.kind}: ${fault.message}`]));
   return [...table(head, rows), ...faults];
 }
 
@@ -110,20 +108,22 @@ function renderOddOneOut({ oddOneOut }: Judgement): string[] {
   ];
 }
 
-function renderUnknown({ unknownEpochs, epochs }: Judgement): string[] {
-  const notReached =
-    epochs.notReached === 0
-      ? []
-      : [
-          '',
-          `not reached: ${plural(epochs.notReached, 'epoch')}; a chained replica ends where it diverges, --mode isolated judges each epoch by itself`,
-        ];
-  if (unknownEpochs.length === 0) return notReached;
-  const lines = unknownEpochs.flatMap(({ epoch, reasons }) => reasons.map((reason) => `  epoch ${epoch}: ${reason}`));
-  const unlisted = epochs.unknown - epochs.notReached - unknownEpochs.length;
-  return [...notReached, ...unknownLines(lines, unlisted)];
+function renderUnknown({ unknownEpochs, epochs, backends }: Judgement): string[] {
+  const { notReached } = epochs;
+  const hasFault = backends.some(({ fault }) => fault !== undefined);
+  const why = hasFault
+    ? 'a backend failed before'
+    : 'a chained replica ends where it diverges, --mode isolated judges each epoch by itself';
+  return [
+    ...(notReached === 0 ? [] : ['', `not reached: ${plural(notReached, 'epoch')}; ${why}`]),
+    ...renderUnknownEpochs(unknownEpochs, epochs.unknown - notReached),
+  ];
 }
 
-function unknownLines(lines: readonly string[], unlisted: number): string[] {
+/** Also used where two recordings are compared. `total` is how many there are, of which the first are listed. */
+export function renderUnknownEpochs(listed: readonly UnknownEpoch[], total: number): string[] {
+  if (listed.length === 0) return [];
+  const lines = listed.flatMap(({ epoch, reasons }) => reasons.map((reason) => `  epoch ${epoch}: ${reason}`));
+  const unlisted = total - listed.length;
   return ['', 'not known:', ...lines, ...(unlisted > 0 ? [`  and ${plural(unlisted, 'more epoch')}`] : [])];
 }

@@ -1,0 +1,226 @@
+import fs from 'node:fs';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { workloads } from '../../src/workloads/index.ts';
+import { vrrl, vrrlJson } from './fake-io.ts';
+import { additions, ROOT, temporaryFolder } from './files.ts';
+
+const folder = temporaryFolder();
+let log = '';
+let number = 0;
+
+beforeEach(() => {
+  number += 1;
+  log = folder.at(`${number}.vrrl`);
+});
+
+/** What `info --json` says of the log that a test made. */
+async function info(path = log): Promise<Record<string, unknown>> {
+  return (await vrrlJson(['info', path, '--json'])).json as Record<string, unknown>;
+}
+
+describe('record --workload', () => {
+  test.each(workloads.map(({ name }) => name))('%s is recorded and can be replayed', async (name) => {
+    const input = folder.write('book.txt', 'There was another one there, and in it another.\n'.repeat(20));
+    const backend = ['--backend', 'reference'];
+    const recorded = await vrrl(['record', log, '--workload', name, '--input', input, ...backend]);
+    expect(recorded).toMatchObject({ exitCode: 0, out: '' });
+    expect(recorded.err).toContain(`${log}: `);
+    expect(await info()).toMatchObject({ lost: 0, warnings: [], observations: { backend: 'reference', kernel: name } });
+    expect(await vrrl(['replay', log, ...backend, '--replicas', '2'])).toMatchObject({ exitCode: 0 });
+  });
+
+  test('takes what it works on from standard input', async () => {
+    const argv = ['record', log, '--workload', 'histogram', '--input', '-', '--backend', 'reference'];
+    const { err } = await vrrl(argv, { input: ['abc', 'abc'] });
+    expect(err).toContain('6 bytes counted');
+  });
+
+  test('--max-epochs and --slot-count shape it', async () => {
+    const input = folder.write('long.txt', 'x'.repeat(1_000));
+    const shape = ['--max-epochs', '3', '--slot-count', '11'];
+    await vrrl(['record', log, '--workload', 'histogram', '--input', input, '--backend', 'reference', ...shape]);
+    expect(await info()).toMatchObject({ records: 33, epochs: { count: 3 }, slotIndexMax: 10 });
+  });
+
+  test.each([
+    ['an input that is not there', ['--workload', 'histogram', '--input', 'nowhere/x'], 'nowhere/x'],
+    ['no input', ['--workload', 'histogram'], '--input'],
+    ['a workload that is not there', ['--workload', 'quicksort', '--input', 'x'], 'quicksort'],
+    ['a kernel of its own', ['--workload', 'bank', '--input', 'x', '--kernel', 'k.mjs'], '--kernel'],
+    ['both sources', ['--workload', 'bank', '--slots', 'x'], 'not both'],
+    ['no source', [], 'one of --workload and --slots'],
+    ['patterns of nothing', ['--workload', 'dfa', '--patterns', ',', '--input', 'x'], 'patterns'],
+  ])('refuses %s', async (_, options, what) => {
+    const { exitCode, err } = await vrrl(['record', log, ...options]);
+    expect(exitCode).toBe(2);
+    expect(err).toContain(what);
+    expect(fs.existsSync(log)).toBe(false);
+  });
+});
+
+describe('record --slots', () => {
+  test('publishes what a program writes, and keeps what does not fit into a v1 record', async () => {
+    const lines = [
+      '# a comment, and a blank line',
+      '',
+      '{"opcode":"ATOMIC_ADD","tenant":2,"args":[5,170]}',
+      '{"opcode":"PACKED_SLOT","priority":0,"args":[1,2,3,4,5,6]}',
+      '{"end":"batch","tag":7}',
+      '{"opcode":1,"args":[9,171]}',
+    ];
+    const { exitCode, err } = await vrrl(['record', log, '--slots', '-', '--backend', 'reference'], {
+      input: [lines.join('\n').slice(0, 70), lines.join('\n').slice(70)],
+    });
+    expect({ exitCode, err }).toMatchObject({ exitCode: 0, err: expect.stringContaining('5 records in 2 epochs') });
+    const { out } = await vrrl(['dump', log, '--json']);
+    expect(out.split('\n')[0]).toMatch(/"slotIndex":0,"tenantId":2,"opcode":2,"args":\[5,170,0,0\],"epoch":0\}$/);
+    expect(await vrrl(['replay', log, '--backend', 'reference'])).toMatchObject({ exitCode: 0 });
+  });
+
+  test('a last batch without an end is a batch too, and none is none', async () => {
+    await vrrl(['record', log, '--slots', '-', '--backend', 'reference'], { input: [''] });
+    expect(await info()).toMatchObject({ records: 0, epochs: { count: 0 } });
+    expect((await vrrl(['replay', log])).exitCode).toBe(3);
+  });
+
+  test('an epoch of more slots than the ring has, in pieces', async () => {
+    const slots = folder.write('many.jsonl', additions(3, 700));
+    const options = ['--slot-count', '32', '--backend', 'reference', '--quiet'];
+    expect(await vrrl(['record', log, '--slots', slots, ...options])).toEqual({ exitCode: 0, out: '', err: '' });
+    expect(await info()).toMatchObject({ records: 3 * 701, epochs: { count: 3 } });
+    expect(await vrrl(['replay', log, '--replicas', '2'])).toMatchObject({ exitCode: 0 });
+  });
+
+  test('--max-epochs ends it', async () => {
+    await vrrl(['record', log, '--slots', '-', '--max-epochs', '2', '--backend', 'reference'], {
+      input: [additions(5, 3)],
+    });
+    expect(await info()).toMatchObject({ records: 8, epochs: { count: 2 } });
+  });
+
+  test.each([
+    ['no JSON', '{"opcode":', 'not JSON'],
+    ['neither slot nor end', '{"opcod":1}', 'opcode'],
+    ['an opcode nobody has', '{"opcode":"ATOMIC_AD"}', 'did you mean ATOMIC_ADD?'],
+    ['a word too large', '{"opcode":2,"args":[4294967296]}', 'args[0]'],
+    ['too many arguments', `{"opcode":2,"args":[${'1,'.repeat(12)}1]}`, 'at most 12'],
+    ['a member too many', '{"opcode":2,"arg":[1]}', '"arg"'],
+  ])('%s is refused with its line; what came before it is recorded', async (_, line, what) => {
+    const input = [`${additions(1, 2)}{"opcode":2,"args":[1,170]}\n${line}\n`];
+    const { exitCode, err } = await vrrl(['record', log, '--slots', '-', '--backend', 'reference'], { input });
+    expect(exitCode).toBe(2);
+    expect(err).toContain('line 5 of the slots');
+    expect(err).toContain(what);
+    expect(err).toContain('3 records in 1 epoch were recorded before this happened');
+    expect(await info()).toMatchObject({ records: 3, lost: 0 });
+    expect((await vrrl(['replay', log, '--backend', 'reference'])).exitCode).toBe(0);
+  });
+
+  test('bytes that are no text are refused with their line', async () => {
+    const input = [Uint8Array.of(0x0a, 0xff, 0xfe, 0x0a)];
+    const { err } = await vrrl(['record', log, '--slots', '-', '--backend', 'reference'], { input });
+    expect(err).toContain('line 2 of the slots: it is not UTF-8');
+  });
+});
+
+describe('record and what is there already', () => {
+  const slots = () => folder.write('slots.jsonl', additions(2, 2));
+
+  test('refuses to overwrite a log, and observations', async () => {
+    fs.writeFileSync(log, 'mine');
+    const refused = await vrrl(['record', log, '--slots', slots()]);
+    expect(refused).toMatchObject({ exitCode: 2, err: expect.stringContaining('--force') });
+    expect(fs.readFileSync(log, 'utf8')).toBe('mine');
+    fs.renameSync(log, `${log}.obs`);
+    expect(await vrrl(['record', log, '--slots', slots()])).toMatchObject({ exitCode: 2 });
+    expect(fs.readFileSync(`${log}.obs`, 'utf8')).toBe('mine');
+  });
+
+  test('--force replaces both', async () => {
+    for (const path of [log, `${log}.obs`]) fs.writeFileSync(path, 'old');
+    const options = ['--force', '--backend', 'reference'];
+    expect(await vrrl(['record', log, '--slots', slots(), ...options])).toMatchObject({ exitCode: 0 });
+    expect((await vrrl(['verify', log])).exitCode).toBe(0);
+  });
+
+  test.each([
+    ['slots that are not there', () => ['--slots', folder.at('none.jsonl')]],
+    ['a folder of slots', () => ['--slots', folder.at('')]],
+    ['a backend that is not there', () => ['--slots', slots(), '--backend', 'cuda']],
+    ['a kernel that is not there', () => ['--slots', slots(), '--kernel', folder.at('none.mjs')]],
+    ['sizes that cannot be', () => ['--slots', slots(), '--control-words', '12']],
+  ])('--force loses nothing to %s', async (_, options) => {
+    fs.writeFileSync(log, 'mine');
+    expect(await vrrl(['record', log, '--force', ...options()])).toMatchObject({ exitCode: 2 });
+    expect(fs.readFileSync(log, 'utf8')).toBe('mine');
+  });
+
+  test('a folder that is not there, and one in place of the log, are refused with the path', async () => {
+    const missing = folder.at('nowhere/run.vrrl');
+    expect((await vrrl(['record', missing, '--slots', slots()])).err).toContain(missing);
+    fs.mkdirSync(log);
+    expect((await vrrl(['record', log, '--slots', slots(), '--force'])).err).toContain(log);
+  });
+
+  test('a log that wraps keeps the newest and says so', async () => {
+    const options = ['--capacity', '5', '--backend', 'reference'];
+    const { err } = await vrrl(['record', log, '--slots', slots(), ...options]);
+    expect(err).toContain('the log keeps the last 5 records');
+    expect(await info()).toMatchObject({ capacity: 5, records: 5 });
+  });
+});
+
+describe('record on a backend of a module', () => {
+  const backend = `${ROOT}/examples/stack-machine-backend.mjs`;
+  const jobs = `${ROOT}/examples/stack-machine-jobs.jsonl`;
+
+  test('needs no kernel', async () => {
+    expect(await vrrl(['record', log, '--slots', jobs, '--backend', backend])).toMatchObject({ exitCode: 0 });
+    expect(await info()).toMatchObject({ observations: { backend: 'stack-machine', kernel: 'unknown' } });
+    expect((await vrrl(['replay', log, '--backend', backend])).exitCode).toBe(0);
+    expect(await vrrl(['replay', log])).toMatchObject({ exitCode: 2, err: expect.stringContaining('--backend FILE') });
+  });
+
+  /** A backend that does nothing right, with one method replaced. */
+  const broken = (method: string) => `
+    const nothing = { done: 1, pending: [], faults: [] };
+    export default () => ({
+      name: 'broken', slotCount: 4, layout: { areas: [{ name: 'a', words: 4 }], regions: [] },
+      start() {}, publish() {}, drain: () => nothing, observe() {}, stop() {}, ${method},
+    });`;
+
+  test.each([
+    ['start', "start() { throw new Error('no device') }", 'no device'],
+    ['publish', "async publish() { throw new Error('bus error') }", 'bus error'],
+    ['observe', "observe() { throw new TypeError('gone') }", 'gone'],
+    ['drain', "drain() { throw 'a string' }", 'a string'],
+    ['a report that is none', 'drain() {}', 'did not report'],
+    ['a report that comes late and is none', 'drain: async () => 5', 'did not report'],
+    ['a layout that is none', "layout: { areas: 'all' }", 'layout'],
+  ])('whatever it throws is its fault, not a bug of vrrl: %s', async (_, method, what) => {
+    const module = folder.write(`broken-${number}.mjs`, broken(method));
+    const { exitCode, err } = await vrrl(['record', log, '--slots', jobs, '--backend', module]);
+    expect(exitCode).toBe(4);
+    expect(err).toContain(what);
+  });
+
+  test('a stop that fails spoils nothing', async () => {
+    const module = folder.write(`broken-${number}.mjs`, broken("stop() { throw new Error('stuck') }"));
+    const { exitCode, err } = await vrrl(['record', log, '--slots', jobs, '--backend', module]);
+    expect(exitCode).toBe(0);
+    expect(err).toContain('stop failed: stuck');
+  });
+
+  test.each([
+    ['one that throws', "throw new Error('boom')", 2, 'boom'],
+    ['one that is no JavaScript', 'this is no JavaScript', 2, 'failed'],
+    ['one that exports nothing', 'export const x = 1', 2, 'no backend'],
+    ['one whose function makes nothing', 'export default () => ({})', 2, 'no backend'],
+    ['one whose function throws', "export default () => { throw new Error('no gpu') }", 4, 'no gpu'],
+  ])('a module that cannot be used is refused: %s', async (_, content, exitCode, what) => {
+    const module = folder.write(`module-${number}.mjs`, content);
+    const run = await vrrl(['record', log, '--slots', jobs, '--backend', module]);
+    expect(run).toMatchObject({ exitCode, err: expect.stringContaining(what) });
+    expect(fs.existsSync(log)).toBe(false);
+  });
+});

@@ -1,0 +1,317 @@
+import fs from 'node:fs';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { defineKernel } from '../../src/kernel/index.ts';
+import { vrrl, vrrlJson } from './fake-io.ts';
+import { copyRecording, damageRecord, goldenLog, patch, ROOT, temporaryFolder } from './files.ts';
+import {
+  ADD,
+  additionsBy,
+  countingKernel,
+  GIVE_UP,
+  kernelModule,
+  makeRecording,
+  SPIN,
+  soundEpochs,
+  spinKernel,
+  unorderedEpochs,
+  WORD,
+} from './recordings.ts';
+import { expectValid } from './schemas.ts';
+
+const folder = temporaryFolder();
+const SOUND_EPOCHS = 6;
+
+interface JudgementJson {
+  readonly verdict: string;
+  readonly epochs: Record<string, number>;
+  readonly lost: number;
+  readonly firstDivergence?: { readonly where: string; readonly expected: string; readonly seen: string };
+  readonly backends: readonly {
+    readonly backend: string;
+    readonly verdict: string;
+    readonly fault?: { readonly kind: string };
+    readonly replicasRun: number;
+  }[];
+  readonly [member: string]: unknown;
+}
+
+/** Replays with --json and checks the judgement against its schema. */
+async function judged(...argv: string[]): Promise<{ exitCode: number; json: JudgementJson }> {
+  const { exitCode, json } = await vrrlJson(['replay', '--json', ...argv]);
+  expectValid('judgement', json);
+  return { exitCode, json: json as JudgementJson };
+}
+
+beforeAll(async () => {
+  await makeRecording(
+    folder.at('sound.vrrl'),
+    defineKernel({ name: 'sound', slotCount: 32 }),
+    soundEpochs(SOUND_EPOCHS),
+  );
+  await makeRecording(folder.at('right.vrrl'), countingKernel('right'), additionsBy(ADD, 5, 8));
+  await makeRecording(folder.at('order.vrrl'), defineKernel({ name: 'order', slotCount: 32 }), unorderedEpochs(5));
+  await makeRecording(folder.at('spin.vrrl'), spinKernel(), [[{ opcode: SPIN, args: [2] }], [{ opcode: SPIN }]]);
+});
+
+describe('replay that agrees', () => {
+  test('ends with 0, in words and in JSON', async () => {
+    const { exitCode, out, err } = await vrrl(['replay', folder.at('sound.vrrl'), '--replicas', '3']);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
+    expect(out).toContain('agree: 6 of 6 epochs agree with the recording');
+    const { json } = await judged(folder.at('sound.vrrl'), '--replicas', '3');
+    expect(json).toMatchObject({ verdict: 'agree', comparedWith: 'recording', replicas: 3, lost: 0, records: 66 });
+    expect(json.epochs).toEqual({ total: 6, agreeing: 6, diverging: 0, unknown: 0, notReached: 0 });
+    expect(json.backends.map(({ backend, verdict }) => [backend, verdict])).toEqual([
+      ['reference', 'agree'],
+      ['threads', 'agree'],
+    ]);
+  });
+
+  test.each(['chained', 'isolated'])('%s', async (mode) => {
+    const { exitCode, json } = await judged(folder.at('sound.vrrl'), '--mode', mode, '--replicas', '2');
+    expect(exitCode).toBe(0);
+    expect(json['mode']).toBe(mode);
+  });
+
+  test('--no-observations compares replays with each other', async () => {
+    const sizes = ['--slot-count', '32', '--control-words', '300'];
+    const { exitCode, json } = await judged(folder.at('sound.vrrl'), '--no-observations', '--replicas', '2', ...sizes);
+    expect(exitCode).toBe(0);
+    expect(json).toMatchObject({
+      verdict: 'agree',
+      comparedWith: 'replays',
+      kernel: { source: 'assumed', slotCount: 32, controlWords: 300 },
+    });
+    expect(json['notes']).toEqual(expect.arrayContaining([expect.stringContaining('32 (given)')]));
+  });
+
+  test('--observations names them wherever they are, for a log on standard input too', async () => {
+    const { exitCode, json } = await judged(folder.at('sound.vrrl'), '--observations', folder.at('sound.vrrl.obs'));
+    expect({ exitCode, against: json['comparedWith'] }).toEqual({ exitCode: 0, against: 'recording' });
+    const input = [fs.readFileSync(folder.at('sound.vrrl'))];
+    const argv = ['replay', '-', '--json', '--observations', folder.at('sound.vrrl.obs'), '--replicas', '1'];
+    expect((await vrrlJson(argv, { input })).json).toMatchObject({
+      log: '-',
+      verdict: 'agree',
+      comparedWith: 'recording',
+    });
+  });
+
+  test('a log on standard input without observations', async () => {
+    const input = [fs.readFileSync(folder.at('sound.vrrl'))];
+    const { exitCode, json } = await vrrlJson(['replay', '-', '--json', '--replicas', '1'], { input });
+    expectValid('judgement', json);
+    expect({ exitCode, json }).toMatchObject({ exitCode: 0, json: { comparedWith: 'replays' } });
+  });
+
+  test('--save writes what vrrl diff reads', async () => {
+    const saved = folder.at('saved.obs');
+    await judged(folder.at('sound.vrrl'), '--backend', 'threads', '--replicas', '2', '--save', saved);
+    expect((await vrrl(['diff', folder.at('sound.vrrl'), saved])).exitCode).toBe(0);
+    const again = await vrrl(['replay', folder.at('sound.vrrl'), '--save', saved]);
+    expect(again).toMatchObject({ exitCode: 2, err: expect.stringContaining(saved) });
+  });
+});
+
+describe('replay that diverges', () => {
+  const onThreads = ['--backend', 'threads', '--replicas', '20', '--seed', '7'];
+
+  test('ends with 1 and says where first, what was expected, what was seen and by which slots', async () => {
+    const { exitCode, json } = await judged(folder.at('order.vrrl'), ...onThreads);
+    expect(exitCode).toBe(1);
+    expect(json.verdict).toBe('diverge');
+    expect(json.firstDivergence).toMatchObject({ where: `control[${WORD}]`, kind: 'word', comparedWith: 'recording' });
+    const { out } = await vrrl(['replay', folder.at('order.vrrl'), ...onThreads]);
+    expect(out).toMatch(/^diverge: /m);
+    expect(out).toContain(`STORE_U32(1, ${WORD})`);
+    expect(out).toMatch(/expected \d+10 \(recording\)|expected 10 \(recording\)/);
+    expect(out).toContain('differs from itself');
+  });
+
+  test('isolated judges every epoch by itself', async () => {
+    const { exitCode, json } = await judged(folder.at('order.vrrl'), '--mode', 'isolated', ...onThreads);
+    expect(exitCode).toBe(1);
+    expect(json.epochs).toMatchObject({ diverging: 5, notReached: 0 });
+  });
+
+  test('the reference agrees with a recording of its own, and threads alone do not', async () => {
+    const backends = ['--backend', 'reference,threads', '--replicas', '20'];
+    const { exitCode, json } = await judged(folder.at('order.vrrl'), ...backends);
+    expect(exitCode).toBe(1);
+    expect(json.backends.map(({ verdict }) => verdict)).toEqual(['agree', 'diverge']);
+  });
+
+  test('the recording can be the odd one out', async () => {
+    const kernel = folder.write('wrong.mjs', kernelModule(countingKernel('wrong')));
+    const { exitCode, json } = await judged(folder.at('right.vrrl'), '--kernel', kernel, '--replicas', '2');
+    expect(exitCode).toBe(1);
+    expect(json['oddOneOut']).toEqual({ source: 'recording', epoch: 0, others: ['reference', 'threads'] });
+    expect(json.firstDivergence).toMatchObject({ expected: '8', seen: '16' });
+    const { out } = await vrrl(['replay', folder.at('right.vrrl'), '--kernel', kernel, '--replicas', '2']);
+    expect(out).toContain('odd one out: recording; reference and threads agree with each other in epoch 0');
+    expect(out).toContain('not reached: 4 epochs; a chained replica ends where it diverges');
+  });
+});
+
+describe('replay that cannot tell', () => {
+  test('a golden log has no handlers and no sizes that fit', async () => {
+    const { exitCode, json } = await judged(goldenLog('fresh-8x5'), '--replicas', '2');
+    expect(exitCode).toBe(3);
+    expect(json).toMatchObject({ verdict: 'unknown', kernel: { source: 'assumed' } });
+    const { out } = await vrrl(['replay', goldenLog('fresh-8x5')]);
+    expect(out).toMatch(/^unknown: /m);
+    expect(out).toContain('not known:');
+  });
+
+  test('a damaged log is replayed as far as it goes, and the loss is counted', async () => {
+    const log = damageRecord(copyRecording(folder.at('sound.vrrl'), folder.at('damaged.vrrl')), 25);
+    const { exitCode, json } = await judged(log, '--replicas', '2');
+    expect(exitCode).toBe(3);
+    expect(json).toMatchObject({ verdict: 'unknown', lost: 1, records: 65 });
+    expect(json.epochs).toMatchObject({ agreeing: SOUND_EPOCHS - 1, unknown: 1 });
+    expect((await vrrl(['replay', log])).out).toContain('1 record of the log lost');
+  });
+
+  test('a log whose rest agrees has still lost something', async () => {
+    const log = damageRecord(copyRecording(folder.at('sound.vrrl'), folder.at('damaged-end.vrrl')), 3_000);
+    const { exitCode, json } = await judged(log, '--replicas', '1');
+    expect({ exitCode, lost: json.lost }).toEqual({ exitCode: 3, lost: 1 });
+  });
+
+  test('slots that fault are reported, not run beyond the memory', async () => {
+    const log = await makeRecording(folder.at('fault.vrrl'), spinKernel(), [[{ opcode: GIVE_UP }], [{ opcode: SPIN }]]);
+    const { exitCode, json } = await judged(log, '--replicas', '2');
+    expect({ exitCode, verdict: json.verdict }).toEqual({ exitCode: 3, verdict: 'unknown' });
+  });
+
+  test('an empty log is not agreement', async () => {
+    const log = await makeRecording(folder.at('nothing.vrrl'), spinKernel(), []);
+    expect((await judged(log)).exitCode).toBe(3);
+  });
+
+  test('a log that has wrapped begins at its first whole epoch', async () => {
+    const log = folder.at('wrapped.vrrl');
+    await makeRecording(log, defineKernel({ name: 'sound', slotCount: 32 }), soundEpochs(20), { capacity: 40 });
+    const { exitCode, json } = await judged(log, '--replicas', '2');
+    expect({ exitCode, verdict: json.verdict }).toEqual({ exitCode: 0, verdict: 'agree' });
+  });
+});
+
+describe('replay with a backend that fails', () => {
+  test('a kernel that hangs is a fault on threads, and the process goes on', async () => {
+    const hung = await makeRecording(folder.at('hung.vrrl'), spinKernel(), [[{ opcode: SPIN, args: [2] }]]);
+    // The same log, with one argument changed: what a device that hangs leaves behind.
+    patch(hung, 32 + 24, Uint8Array.of(0xff, 0xff, 0xff, 0xff));
+    const options = ['--backend', 'threads', '--deadline-ms', '300', '--no-observations', '--replicas', '2'];
+    const kernel = folder.write('spin.mjs', kernelModule(spinKernel()));
+    const { exitCode, json } = await judged(hung, ...options, '--kernel', kernel);
+    expect(exitCode).toBe(4);
+    expect(json).toMatchObject({ verdict: 'unknown', backends: [{ fault: { kind: 'hang' }, replicasRun: 0 }] });
+    const { out } = await vrrl(['replay', hung, ...options, '--kernel', kernel]);
+    expect(out).toContain('did not end within 300 ms');
+    expect(out).toContain('a backend failed before');
+  });
+
+  const broken = (what: string) =>
+    folder.write(
+      'broken.mjs',
+      `export default () => { ${what} return { name: 'broken', slotCount: 32,
+         layout: { areas: [{ name: 'control', words: 1024 }, { name: 'debug', words: 257 }], regions: [
+           { name: 'printf records', area: 'debug', start: 1, count: 256, equivalence: 'multiset', recordWords: 4, usedWordsAt: 0 }] },
+         start() { throw new Error('no driver'); }, publish() {}, drain() {}, observe() {}, stop() {} }; }`,
+    );
+
+  test.each([
+    ['cannot be made', "throw new Error('no driver');"],
+    ['does not start', ''],
+  ])('one that %s leaves the others alone', async (_, what) => {
+    const backends = `${broken(what)},reference`;
+    const { exitCode, json } = await judged(folder.at('sound.vrrl'), '--backend', backends, '--replicas', '2');
+    expect(exitCode).toBe(4);
+    const byVerdict = json.backends.map(({ verdict, fault }) => [verdict, fault !== undefined]);
+    expect(byVerdict).toContainEqual(['agree', false]);
+    expect(byVerdict).toContainEqual(['unknown', true]);
+    expect(JSON.stringify(json)).toContain('no driver');
+  });
+
+  test('without any other there is only the error', async () => {
+    const module = folder.write('none.mjs', "export default () => { throw new Error('no driver'); }");
+    const { exitCode, err, out } = await vrrl(['replay', folder.at('sound.vrrl'), '--backend', module]);
+    expect({ exitCode, out }).toEqual({ exitCode: 4, out: '' });
+    expect(err).toContain('no driver');
+  });
+});
+
+describe('replay on a backend of a module', () => {
+  test('the racy stack machine diverges, the sound one does not', async () => {
+    const log = folder.at('jobs.vrrl');
+    const machine = `${ROOT}examples/stack-machine-backend.mjs`;
+    const racy = `${ROOT}examples/racy-stack-machine-backend.mjs`;
+    await vrrl(['record', log, '--backend', machine, '--slots', `${ROOT}examples/stack-machine-jobs.jsonl`]);
+    expect((await judged(log, '--backend', machine)).json).toMatchObject({
+      verdict: 'agree',
+      kernel: { source: 'foreign' },
+    });
+    const { exitCode, json } = await judged(log, '--backend', `${racy},${machine}`, '--mode', 'isolated');
+    expect(exitCode).toBe(1);
+    expect(json.backends.map(({ verdict }) => verdict)).toEqual(['diverge', 'agree']);
+  });
+});
+
+describe('replay refuses', () => {
+  test('another kernel than the one that recorded', async () => {
+    const { err, exitCode } = await vrrl(['replay', folder.at('sound.vrrl'), '--control-words', '200']);
+    expect({ exitCode, err }).toMatchObject({ exitCode: 2, err: expect.stringContaining('observes other words') });
+  });
+
+  test('isolated replay without recorded states', async () => {
+    const { exitCode } = await vrrl(['replay', folder.at('sound.vrrl'), '--no-observations', '--mode', 'isolated']);
+    expect(exitCode).toBe(2);
+  });
+
+  test.each([
+    ['a file that is not there', () => folder.at('nowhere.vrrl'), 'nowhere.vrrl'],
+    [
+      'a file that is no log',
+      () => folder.write('text.txt', 'this is a text of some length, with no log in it'),
+      'magic',
+    ],
+    ['a log of version 2', () => patchedCopy(0, Buffer.from('VRRL0002')), 'VRRL0002'],
+    ['an empty file', () => folder.write('empty', ''), '0 bytes'],
+    ['a folder', () => folder.at(''), 'EISDIR'],
+    ['an impossible capacity', () => patchedCopy(16, new Uint8Array(8).fill(0x7f)), 'capacity'],
+  ])('%s', async (_, path, what) => {
+    const { exitCode, err } = await vrrl(['replay', path()]);
+    expect({ exitCode, err }).toMatchObject({ exitCode: 2, err: expect.stringContaining(what) });
+  });
+
+  const patchedCopy = (position: number, bytes: Uint8Array) =>
+    patch(folder.write('patched.vrrl', fs.readFileSync(goldenLog('fresh-8x5'))), position, bytes);
+
+  test('observations that are none', async () => {
+    const log = copyRecording(folder.at('sound.vrrl'), folder.at('unobserved.vrrl'));
+    fs.writeFileSync(`${log}.obs`, 'these are not observations');
+    expect(await vrrl(['replay', log])).toMatchObject({ exitCode: 2, err: expect.stringContaining('.obs') });
+    expect((await judged(log, '--no-observations', '--slot-count', '32')).exitCode).toBe(0);
+  });
+
+  test.each([
+    ['--backend', 'cuda'],
+    ['--backend', './nowhere.mjs'],
+    ['--backend', ','],
+    ['--mode', 'sideways'],
+    ['--replicas', '0'],
+    ['--replicas', '1.5'],
+    ['--replicas', '1e3'],
+    ['--seed', '-1'],
+    ['--slot-count', '1048577'],
+    ['--control-words', '12'],
+    ['--deadline-ms', ''],
+    ['--kernel', 'nowhere.mjs'],
+    ['--observations', 'nowhere.obs'],
+  ])('%s %s', async (option, value) => {
+    const { exitCode, err } = await vrrl(['replay', folder.at('sound.vrrl'), option, value]);
+    expect(exitCode).toBe(2);
+    expect(err).toContain(value);
+  });
+});
