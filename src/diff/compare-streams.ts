@@ -2,7 +2,8 @@
 
 import { InputError } from '../base/errors.ts';
 import type { Kernel } from '../kernel/index.ts';
-import type { ObservationReader, ObservedEpoch } from '../observe/index.ts';
+import { compareSnapshots, type ObservationReader, type ObservedEpoch } from '../observe/index.ts';
+import { Priority } from '../protocol/index.ts';
 import {
   argumentsOf,
   type ComparableOutcome,
@@ -48,10 +49,13 @@ export function compareStreams(left: ComparedSide, right: ComparedSide, kernel?:
   const counts = { total: 0, agreeing: 0, diverging: 0, unknown: 0 };
   const unknownEpochs: UnknownEpoch[] = [];
   let firstDivergence: Divergence | undefined;
+  // Both sides are taken to begin with a fresh kernel.
+  let nextJudged = 0;
   for (const ordinal of ordinalsOf(left, right)) {
     counts.total += 1;
     const pair = pairOf(left, right, ordinal);
-    const { verdict, reason } = typeof pair === 'string' ? { verdict: 'unknown', reason: pair } : judgePair(pair);
+    const { verdict, reason } = typeof pair === 'string' ? unknown(pair) : judgePair(pair, ordinal === nextJudged);
+    if (verdict !== 'unknown') nextJudged = ordinal + 1;
     if (verdict === 'agree') counts.agreeing += 1;
     else if (verdict === 'diverge') counts.diverging += 1;
     else counts.unknown += 1;
@@ -112,16 +116,43 @@ function sideOf(side: ComparedSide, ordinal: number): ObservedSide | undefined {
   return { side, index, epoch, outcome: outcomeOfObserved(side.observations.layout, epoch) };
 }
 
-function judgePair(pair: ObservedPair): { verdict: Verdict; reason?: string } {
+interface PairVerdict {
+  readonly verdict: Verdict;
+  readonly reason?: string;
+}
+
+function unknown(reason: string): PairVerdict {
+  return { verdict: 'unknown', reason };
+}
+
+/**
+ * @param followsJudged the epoch before was judged. Then this one starts from what it left, and if that was a divergence, is
+ *   an echo of it; otherwise a difference means something only if both sides start from the same.
+ */
+function judgePair(pair: ObservedPair, followsJudged: boolean): PairVerdict {
   const { left, right } = pair;
   const slots = compareSlots(left, right);
-  if (slots !== undefined) return { verdict: 'unknown', reason: slots };
+  if (slots !== undefined) return unknown(slots);
+  // What a faulted slot leaves behind is nothing that the kernel defines.
+  if (left.epoch.faulted > 0 && right.epoch.faulted > 0) return unknown(`${left.epoch.faulted} of its slots faulted`);
   const relation = relate(left.outcome, right.outcome);
-  if (relation === 'different') return { verdict: 'diverge' };
-  if (relation === 'unknown') return { verdict: 'unknown', reason: 'more records were written than fit' };
-  // Equal faults are equal observations of something that the kernel does not define.
-  if (left.epoch.faulted > 0) return { verdict: 'unknown', reason: `${left.epoch.faulted} of its slots faulted` };
-  return { verdict: 'agree' };
+  if (relation === 'same') return { verdict: 'agree' };
+  if (relation === 'unknown') return unknown('more records were written than fit');
+  if (!followsJudged && !startAlike(pair))
+    return unknown('the two sides are not known to start it from the same state');
+  return { verdict: 'diverge' };
+}
+
+function startAlike({ left, right }: ObservedPair): boolean {
+  if (waitingBefore(left) !== waitingBefore(right)) return false;
+  const [before, other] = [left, right].map(({ side, index }) => side.observations.wordsBefore(index));
+  if (before === undefined || other === undefined) return false;
+  return compareSnapshots(left.side.observations.layout, before, other).equal;
+}
+
+/** How many slots were PUBLISHED already when an epoch began: what is left over, because every slot ends somehow. */
+function waitingBefore({ epoch }: ObservedSide): number {
+  return epoch.done + epoch.faulted + epoch.pending - epoch.recordCount;
 }
 
 /** Why the two sides cannot be taken to have run the same slots; undefined if they can. */
@@ -138,23 +169,39 @@ function compareSlots(left: ObservedSide, right: ObservedSide): string | undefin
 }
 
 function plannedEpoch({ side, epoch }: ObservedSide): PlannedEpoch | undefined {
-  return side.plan?.epochs.find(({ ordinal, isReplayable }) => ordinal === epoch.ordinal && isReplayable);
+  const { epochs = [] } = side.plan ?? {};
+  // Ordinals rise with the index, and as a rule one by one.
+  const planned = epochs[epoch.ordinal - (epochs.at(0)?.ordinal ?? 0)];
+  const found = planned?.ordinal === epoch.ordinal ? planned : epochs.find(({ ordinal }) => ordinal === epoch.ordinal);
+  return found?.isReplayable === true ? found : undefined;
 }
 
 function sameSlots(left: ReplayPlan, leftEpoch: PlannedEpoch, right: ReplayPlan, rightEpoch: PlannedEpoch): boolean {
   const length = leftEpoch.endRecord - leftEpoch.firstRecord;
   if (rightEpoch.endRecord - rightEpoch.firstRecord !== length) return false;
   for (let offset = 0; offset < length; offset += 1) {
-    const first = leftEpoch.firstRecord + offset;
-    const second = rightEpoch.firstRecord + offset;
-    const isSame =
-      left.columns.slotIndex[first] === right.columns.slotIndex[second] &&
-      left.columns.opcode[first] === right.columns.opcode[second] &&
-      left.columns.tenantId[first] === right.columns.tenantId[second] &&
-      argumentsOf(left, first).join() === argumentsOf(right, second).join();
-    if (!isSame) return false;
+    if (!sameSlot(left, leftEpoch.firstRecord + offset, right, rightEpoch.firstRecord + offset)) return false;
   }
   return true;
+}
+
+function sameSlot(left: ReplayPlan, first: number, right: ReplayPlan, second: number): boolean {
+  const isSame =
+    left.columns.slotIndex[first] === right.columns.slotIndex[second] &&
+    left.columns.opcode[first] === right.columns.opcode[second] &&
+    left.columns.tenantId[first] === right.columns.tenantId[second] &&
+    priorityOf(left, first) === priorityOf(right, second);
+  if (!isSame) return false;
+  const [args, others] = [argumentsOf(left, first), argumentsOf(right, second)];
+  // One side may have kept the rests of other slots; where it kept none, they are zero.
+  for (let index = 0; index < Math.max(args.length, others.length); index += 1) {
+    if ((args[index] ?? 0) !== (others[index] ?? 0)) return false;
+  }
+  return true;
+}
+
+function priorityOf({ slotRests }: ReplayPlan, record: number): number {
+  return slotRests?.priority(record) ?? Priority.NORMAL;
 }
 
 function describePair({ left, right }: ObservedPair, kernel: Kernel | undefined): Divergence {

@@ -1,5 +1,6 @@
 /** What exactly differs between two outcomes of an epoch, and which slots can have to do with it. */
 
+import { hex64 } from '../base/words.ts';
 import { footprintOf, type Kernel, type SlotFault, touches } from '../kernel/index.ts';
 import { RECORD_ARGUMENT_COUNT } from '../log/index.ts';
 import {
@@ -14,7 +15,6 @@ import {
   type ComparableOutcome,
   type PlannedEpoch,
   type ReplayPlan,
-  type Signature,
   type SlotTally,
 } from '../replay/index.ts';
 import type { Divergence, InvolvedSlot } from './judgement.ts';
@@ -71,7 +71,7 @@ function firstDifference({ layout, expected, seen }: DifferenceContext): Located
   }
   const slots = describeTally(expected, seen);
   if (slots !== undefined) return { found: slots, difference: undefined };
-  return { found: describeDigest(layout, expected.signature, seen.signature), difference: undefined };
+  return { found: describeDigest(layout, expected, seen), difference: undefined };
 }
 
 function describeRegion(difference: RegionDifference): Found {
@@ -114,15 +114,17 @@ function describeTally(expected: OutcomeSource, seen: OutcomeSource): Found | un
   };
 }
 
-/** Without words, the digests at least say in which region it is. */
-function describeDigest(layout: ResolvedLayout, expected: Signature, seen: Signature): Found {
-  const differs = (index: number) => expected[index] !== seen[index];
-  const index = layout.regions.findIndex((_, each) => differs(2 * each) || differs(2 * each + 1));
-  const region = layout.regions[Math.max(0, index)].name;
-  const digest = (signature: Signature) => {
-    const high = signature[2 * index + 1].toString(16).padStart(8, '0');
-    return `digest ${high}${signature[2 * index].toString(16).padStart(8, '0')}`;
-  };
+/** Without words, the digests at least say in which region it is; not in one that dropped records, which proves nothing. */
+function describeDigest(layout: ResolvedLayout, expected: ComparableOutcome, seen: ComparableOutcome): Found {
+  const differs = (index: number) => expected.signature[index] !== seen.signature[index];
+  const found = layout.regions.findIndex((_, each) => {
+    const isJudged = expected.overflowed?.[each] !== true && seen.overflowed?.[each] !== true;
+    return isJudged && (differs(2 * each) || differs(2 * each + 1));
+  });
+  const index = Math.max(0, found);
+  const region = layout.regions[index].name;
+  const digest = ({ signature }: ComparableOutcome) =>
+    `digest ${hex64(signature[2 * index], signature[2 * index + 1])}`;
   return { kind: 'digest', where: region, region, expected: digest(expected), seen: digest(seen), differenceCount: 1 };
 }
 

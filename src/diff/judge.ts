@@ -7,8 +7,6 @@ import {
   type EpochReplay,
   type ReplayPlan,
   relate,
-  type Signature,
-  sameSignature,
 } from '../replay/index.ts';
 import { describeDifference, type OutcomeSource } from './describe.ts';
 import type { BackendJudgement, Divergence, Judgement, OddOneOut, UnknownEpoch, Verdict } from './judgement.ts';
@@ -59,29 +57,36 @@ function wholeVerdict(verdicts: readonly Verdict[], hasFault: boolean): Verdict 
 
 /** One epoch, as all backends ran it. */
 function judgeEpoch(epochs: readonly EpochReplay[]): Verdict {
-  if (epochs.some((epoch) => epoch.contradictedEpochWord !== undefined)) return 'diverge';
   if (epochs.some((epoch) => epoch.unknownReasons.length > 0)) return 'unknown';
-  const ran = epochs.filter((epoch) => epoch.replicas > 0);
-  const relation = relateAll(ran);
+  if (epochs.some((epoch) => epoch.contradictedEpochWord !== undefined)) return 'diverge';
+  const relation = relateAll(outcomesWithExpected(epochs));
   if (relation !== 'same') return relation === 'different' ? 'diverge' : 'unknown';
   // A backend that never came here because it had diverged before has said nothing about this epoch.
-  return ran.length === epochs.length && ran.length > 0 ? 'agree' : 'unknown';
+  return epochs.length > 0 && epochs.every((epoch) => epoch.replicas > 0) ? 'agree' : 'unknown';
 }
 
-/** How all outcomes of an epoch relate to the recorded one, or if nothing was recorded, to the first. */
-function relateAll(epochs: readonly EpochReplay[]): ReturnType<typeof relate> {
-  let first: ComparableOutcome | undefined;
-  let isUnknown = false;
-  for (const epoch of epochs) {
-    first ??= epoch.expected;
-    for (const outcome of epoch.outcomes) {
-      first ??= outcome;
-      const relation = relate(first, outcome);
-      if (relation === 'different') return relation;
-      isUnknown ||= relation === 'unknown';
-    }
+function outcomesWithExpected(epochs: readonly EpochReplay[]): ComparableOutcome[] {
+  const expected = epochs.at(0)?.expected;
+  const outcomes = epochs.flatMap((epoch) => epoch.outcomes);
+  return expected === undefined ? outcomes : [expected, ...outcomes];
+}
+
+/** How outcomes relate, each to each: two that both cannot be told from a third may still differ from each other. */
+function relateAll(outcomes: readonly ComparableOutcome[]): ReturnType<typeof relate> {
+  if (differentPair(outcomes) !== undefined) return 'different';
+  const [first, ...others] = outcomes;
+  return others.every((other) => relate(first, other) === 'same') ? 'same' : 'unknown';
+}
+
+/** The first outcome that another differs from, and the first that does. */
+function differentPair<Each extends ComparableOutcome>(
+  outcomes: readonly Each[],
+): readonly [expected: Each, seen: Each] | undefined {
+  for (const [index, expected] of outcomes.entries()) {
+    const seen = outcomes.slice(index + 1).find((other) => relate(expected, other) === 'different');
+    if (seen !== undefined) return [expected, seen];
   }
-  return isUnknown ? 'unknown' : 'same';
+  return undefined;
 }
 
 function judgeBackend(plan: ReplayPlan, replay: BackendReplay, whole: readonly Verdict[]): BackendJudgement {
@@ -94,18 +99,22 @@ function judgeBackend(plan: ReplayPlan, replay: BackendReplay, whole: readonly V
     replicasRun: replay.replicasRun,
     epochsRun: replay.epochsRun,
     divergedReplicas: isRecorded ? rateOf(replay.replicasDiverged, replay.replicasRun) : undefined,
-    differsFromItself: replay.epochs.some((epoch) => outcomeCount(epoch) > 1 && epoch.unknownReasons.length === 0),
+    differsFromItself: replay.epochs.some(differsFromItself),
     mostOutcomes: replay.epochs.reduce((most, epoch) => Math.max(most, outcomeCount(epoch)), 0),
     fault: replay.fault && { kind: replay.fault.kind, message: replay.fault.message },
     elapsedMs: replay.elapsedMs,
   };
 }
 
+function differsFromItself({ outcomes, unknownReasons }: EpochReplay): boolean {
+  return unknownReasons.length === 0 && differentPair(outcomes) !== undefined;
+}
+
 function outcomeCount(epoch: EpochReplay): number {
   return epoch.outcomes.length + (epoch.unlistedCount > 0 ? 1 : 0);
 }
 
-/** The expected outcome is the recorded one, or the first that the first backend had. */
+/** What is expected is the recorded outcome, or the first that the first backend had, unless only others differ. */
 function firstDivergence(
   plan: ReplayPlan,
   replays: readonly BackendReplay[],
@@ -114,10 +123,9 @@ function firstDivergence(
 ): Divergence | undefined {
   const contradicting = replays.find((replay) => replay.epochs[index].contradictedEpochWord !== undefined);
   if (contradicting !== undefined) return contradictedEpoch(contradicting, index);
-  const sources = outcomesOf(plan, replays, index);
-  const expected = sources[0];
-  const seen = sources.find((source) => relate(expected, source) === 'different');
-  if (seen === undefined) return undefined;
+  const pair = differentPair(outcomesOf(plan, replays, index));
+  if (pair === undefined) return undefined;
+  const [expected, seen] = pair;
   const layout = replays[0].layout;
   return describeDifference({ plan, layout, kernel, epoch: plan.epochs[index], expected, seen });
 }
@@ -166,26 +174,39 @@ function outcomesOf(plan: ReplayPlan, replays: readonly BackendReplay[], index: 
   return sources;
 }
 
+/** All outcomes that one source had. */
+interface Witness {
+  readonly source: string;
+  readonly outcomes: readonly ComparableOutcome[];
+}
+
 /**
  * With three sources or more, the one that all others, each of them steady and all alike, agree against. A source that
  * differs from itself is not odd but unsteady, and is not counted as a witness either.
  */
 function oddOneOut(plan: ReplayPlan, replays: readonly BackendReplay[], index: number): OddOneOut | undefined {
-  const bySource = new Map<string, Signature[]>();
-  for (const { source, signature } of outcomesOf(plan, replays, index)) {
-    bySource.set(source, [...(bySource.get(source) ?? []), signature]);
-  }
-  const steady = [...bySource].filter(([, signatures]) => signatures.length === 1);
-  if (steady.length !== bySource.size || steady.length < 3) return undefined;
-  for (const [candidate, [signature]] of steady) {
-    const others = steady.filter(([source]) => source !== candidate);
-    const [, [agreed]] = others[0];
-    const allAgree = others.every(([, [other]]) => sameSignature(other, agreed));
-    if (allAgree && !sameSignature(signature, agreed)) {
-      return { source: candidate, epoch: plan.epochs[index].ordinal, others: others.map(([source]) => source) };
+  const witnesses = witnessesOf(replays, index);
+  if (witnesses.length < 3 || witnesses.some(({ outcomes }) => outcomes.length > 1)) return undefined;
+  for (const candidate of witnesses) {
+    const others = witnesses.filter((each) => each !== candidate);
+    const [agreed, ...rest] = others.map(({ outcomes }) => outcomes[0]);
+    const allAgree = rest.every((other) => relate(agreed, other) === 'same');
+    if (allAgree && relate(agreed, candidate.outcomes[0]) === 'different') {
+      const { ordinal } = plan.epochs[index];
+      return { source: candidate.source, epoch: ordinal, others: others.map(({ source }) => source) };
     }
   }
   return undefined;
+}
+
+/** The recording and the backends that have an outcome for an epoch. Backends may bear the same name. */
+function witnessesOf(replays: readonly BackendReplay[], index: number): Witness[] {
+  const expected = replays.at(0)?.epochs[index].expected;
+  const backends = replays.map(({ backend, epochs }) => ({ source: backend, outcomes: epochs[index].outcomes }));
+  return [
+    ...(expected === undefined ? [] : [{ source: RECORDING, outcomes: [expected] }]),
+    ...backends.filter(({ outcomes }) => outcomes.length > 0),
+  ];
 }
 
 function unknownEpochs(
@@ -199,7 +220,7 @@ function unknownEpochs(
     if (listed.length === MAX_UNKNOWN_LISTED) break;
     if (isNotReached(replays, index)) continue;
     const reasons = new Set(replays.flatMap((replay) => replay.epochs[index].unknownReasons));
-    if (reasons.size === 0) reasons.add(DROPPED_RECORDS);
+    if (reasons.size === 0) reasons.add(replays.length === 0 ? 'nothing was run' : DROPPED_RECORDS);
     listed.push({ epoch: epoch.ordinal, reasons: [...reasons] });
   }
   return listed;

@@ -114,6 +114,8 @@ export class RecordingSession {
    * Records and publishes slots, in order. Whenever the ring is full it is drained, within the same epoch.
    *
    * @throws PublishError if a slot is not one; it and those after it are not recorded, those before it are.
+   * @throws what the log, the observations or the backend throw. If slots were recorded by then, or if a drain failed, the
+   *   epoch's observation will be left out.
    */
   async publish(requests: Iterable<SlotRequest>): Promise<void> {
     let batch: PlacedSlot[] = [];
@@ -153,10 +155,9 @@ export class RecordingSession {
       await this.publish([{ opcode: Opcode.BATCH_FENCE, args: [itemCount, options.tag ?? 0] }]);
     }
     await this.#drain();
-    const epoch = this.#epoch;
     const observing = this.#backend.observe(this.#snapshot);
     if (isPromise(observing)) await observing;
-    this.#appendObservation(epoch);
+    const epoch = this.#epoch;
     const recorded: RecordedEpoch = {
       ordinal: this.#ordinal,
       recordCount: epoch.recordCount,
@@ -165,16 +166,19 @@ export class RecordingSession {
       faults: epoch.faults,
       snapshot: this.#snapshot,
     };
+    const observation = this.#observation(epoch);
+    // The epoch is over before it is written down: if that fails it is lost, and those after it are not.
     this.#ordinal += 1;
     this.#epoch = new EpochInProgress(this.#recordCount + 1, this.#deviceEpoch());
+    this.#appendObservation(observation, epoch.isSpoiled);
     return recorded;
   }
 
-  #appendObservation(epoch: EpochInProgress): void {
+  #appendObservation(observation: EpochObservation, isSpoiled: boolean): void {
     const { log } = this.#options;
     const observations = this.#observations;
     if (observations === undefined) return;
-    observations.appendEpoch(this.#observation(epoch));
+    if (!isSpoiled) observations.appendEpoch(observation);
     if (log !== undefined && this.#recordCount > log.capacity) {
       observations.dropBefore(this.#recordCount - log.capacity + 1);
     }
@@ -204,16 +208,24 @@ export class RecordingSession {
   /** All records of a batch first, then all slots: a record is never younger than its slot. */
   async #recordAndPublish(batch: readonly PlacedSlot[]): Promise<void> {
     if (batch.length === 0) return;
+    const epoch = this.#epoch;
+    const firstSequence = this.#recordCount + 1;
     const records = batch.map((placed) => this.#record(placed));
-    this.#keepRests(batch);
     this.#options.log?.appendMany(records);
-    for (const [index, { slotIndex, slot }] of batch.entries()) {
-      this.#recordsDigest.add(records[index]);
-      const publishing = this.#backend.publish(slotIndex, slot);
-      if (isPromise(publishing)) await publishing;
-    }
+    // They are in the log, and count, whatever becomes of their slots.
     this.#recordCount += batch.length;
-    this.#epoch.recordCount += batch.length;
+    epoch.recordCount += batch.length;
+    for (const record of records) this.#recordsDigest.add(record);
+    try {
+      this.#keepRests(batch, firstSequence);
+      for (const { slotIndex, slot } of batch) {
+        const publishing = this.#backend.publish(slotIndex, slot);
+        if (isPromise(publishing)) await publishing;
+      }
+    } catch (error) {
+      epoch.isSpoiled = true;
+      throw error;
+    }
   }
 
   #record({ slotIndex, slot }: PlacedSlot): LogRecord {
@@ -229,19 +241,25 @@ export class RecordingSession {
   }
 
   /** A v1 record has no room for a priority and for more than four arguments; the stream keeps them where they matter. */
-  #keepRests(batch: readonly PlacedSlot[]): void {
+  #keepRests(batch: readonly PlacedSlot[], firstSequence: number): void {
     const observations = this.#observations;
     if (observations === undefined) return;
     const rests: SlotRest[] = [];
     for (const [index, { slot }] of batch.entries()) {
-      if (hasRest(slot)) rests.push(restOf(slot, this.#recordCount + index + 1));
+      if (hasRest(slot)) rests.push(restOf(slot, firstSequence + index));
     }
     if (rests.length > 0) observations.appendSlotRest(...rests);
   }
 
   async #drain(): Promise<void> {
-    const draining = this.#backend.drain();
-    const report: DrainReport = isPromise(draining) ? await draining : draining;
+    let report: DrainReport;
+    try {
+      const draining = this.#backend.drain();
+      report = isPromise(draining) ? await draining : draining;
+    } catch (error) {
+      this.#epoch.isSpoiled = true;
+      throw error;
+    }
     this.#epoch.add(report);
     this.#busy.fill(0);
     for (const slotIndex of report.pending) this.#busy[slotIndex] = 1;
@@ -281,7 +299,8 @@ export class RecordingSession {
       if (!isWord(argument)) throw notAWord(`argument ${index}`, argument);
     const { kernel } = this.#options;
     if (kernel !== undefined && findOpcode(kernel, opcode) === undefined) throw noHandler(opcode, kernel);
-    return { opcode, tenant, priority, args };
+    // A copy: the slot is published later, and the caller may have filled the same array for the next one by then.
+    return { opcode, tenant, priority, args: [...args] };
   }
 }
 
@@ -317,6 +336,8 @@ class EpochInProgress {
   done = 0;
   pending = 0;
   faults: readonly SlotFault[] = [];
+  /** A call failed, so that not every slot recorded was published, or not every end seen: nothing to compare with. */
+  isSpoiled = false;
 
   constructor(firstRecord: number, deviceEpoch: number) {
     this.firstRecord = firstRecord;

@@ -6,8 +6,8 @@
 import { findOpcode, type Kernel } from '../kernel/index.ts';
 import { type LogScan, RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
 import type { ObservationReader, ObservedEpoch } from '../observe/index.ts';
-import { ARGUMENT_COUNT, Priority } from '../protocol/index.ts';
-import { RecordsDigest } from '../record/index.ts';
+import { ARGUMENT_COUNT, Opcode, opcodeName, Priority } from '../protocol/index.ts';
+import { type Alignment, alignWithStream, cutByEpochWord, cutByStream, type EpochCut, isFull } from './cut.ts';
 
 /** What a replay is made from. */
 export interface Recording {
@@ -19,7 +19,10 @@ export interface Recording {
 export interface PlannedEpoch {
   /** Counted over the plan, from 0. */
   readonly index: number;
-  /** Counted over the recording; equal to `index` unless older epochs were overwritten. */
+  /**
+   * Counted over the recording; equal to `index` unless older epochs were overwritten. −1 for records that were in the log
+   * before the recording began.
+   */
   readonly ordinal: number;
   /** EPOCH as its records have it. */
   readonly deviceEpoch: number;
@@ -36,8 +39,8 @@ export interface PlannedEpoch {
   readonly unknownReasons: readonly string[];
   /** Whether the state after it follows from the state before it; not so if something of it is lost. */
   readonly isReplayable: boolean;
-  /** Slots that were still PUBLISHED when it drained. */
-  readonly pendingAfter: number;
+  /** Slots that were PUBLISHED already when it began, as far as the recording tells. */
+  readonly pendingBefore: number;
 }
 
 export interface ReplayPlan {
@@ -57,7 +60,10 @@ export interface PlanOptions {
   readonly kernel?: Kernel;
   /** Slots of the ring, for backends without a kernel. */
   readonly slotCount?: number;
-  /** Take the first record for the first of the recording even where the log may have wrapped. */
+  /**
+   * Take the first record for the first of the recording even where the log may have wrapped. Where there are observations
+   * they know better, and this changes nothing.
+   */
   readonly assumeFresh?: boolean;
 }
 
@@ -70,9 +76,14 @@ export function planReplay(recording: Recording, options: PlanOptions = {}): Rep
   const judge = new EpochJudge(recording, options, alignment);
   const epochs: PlannedEpoch[] = [];
   for (const cut of cuts) epochs.push(judge.judge(cut, epochs.length));
-  const startsFresh = options.assumeFresh === true || startsAtBeginning(scan, epochs, alignment);
-  if (!startsFresh && observations === undefined && epochs.length > 0) {
+  const startsFresh = alignment
+    ? startsRecording(epochs)
+    : options.assumeFresh === true || epochs.length === 0 || startsLog(scan);
+  if (!startsFresh && observations === undefined) {
     notes.push('the log does not begin with a fresh kernel: the memory before its first record is not known');
+  }
+  if (!startsFresh && options.assumeFresh === true) {
+    notes.push('a fresh start was assumed, but the observations say that the log begins later');
   }
   return {
     columns: scan.columns,
@@ -84,159 +95,17 @@ export function planReplay(recording: Recording, options: PlanOptions = {}): Rep
   };
 }
 
-/** Which records of a log the epochs of a stream mean, told by positions: v1 records have no sequence numbers. */
-class Alignment {
-  readonly #scan: LogScan;
-  /** The sequence number of the newest record in the log. */
-  readonly newestSequence: number;
-
-  constructor(scan: LogScan, newestSequence: number) {
-    this.#scan = scan;
-    this.newestSequence = newestSequence;
-  }
-
-  /** The sequence number of a record, given its index in the columns. */
-  sequenceOf(index: number): number {
-    const { header, nextPosition, columns } = this.#scan;
-    if (columns.length === 0) return 1;
-    const age = (nextPosition - columns.position[index] + header.capacity - 1) % header.capacity;
-    return this.newestSequence - age;
-  }
+/** Whether the plan begins where the observed recording did. */
+function startsRecording(epochs: readonly PlannedEpoch[]): boolean {
+  const first = epochs.at(0);
+  return first === undefined || (first.ordinal === 0 && first.firstSequence === 1);
 }
 
-function alignWithStream(scan: LogScan, observations: ObservationReader): Alignment {
-  const { capacity } = scan.header;
-  const firstPosition = observations.header.log?.firstPosition ?? 0;
-  const last = observations.epochCount === 0 ? undefined : observations.epoch(observations.epochCount - 1);
-  const observedSequence = last === undefined ? 0 : last.firstRecord + last.recordCount - 1;
-  // Records beyond the last observed epoch: a writer that was killed leaves some, always fewer than the log holds.
-  const behind = mod(scan.nextPosition - firstPosition - observedSequence, capacity);
-  return new Alignment(scan, observedSequence + behind);
-}
-
-function mod(value: number, by: number): number {
-  return ((value % by) + by) % by;
-}
-
-/** Some records that belong together, before anybody asked whether they can be replayed. */
-interface EpochCut {
-  readonly ordinal: number;
-  readonly deviceEpoch: number;
-  readonly firstRecord: number;
-  readonly endRecord: number;
-  readonly observed: number | undefined;
-  /** What cutting already found wrong. */
-  readonly problems: readonly string[];
-}
-
-/** Without a stream, an epoch is a run of records with the same EPOCH. */
-function cutByEpochWord(scan: LogScan): EpochCut[] {
+/** Whether the first record of a log without observations is the first that was ever published. */
+function startsLog(scan: LogScan): boolean {
   const { columns } = scan;
-  const cuts: EpochCut[] = [];
-  for (let first = 0; first < columns.length; ) {
-    let end = first + 1;
-    while (end < columns.length && columns.epoch[end] === columns.epoch[first]) end += 1;
-    const problems = gapsWithin(scan, first, end);
-    cuts.push({
-      ordinal: cuts.length,
-      deviceEpoch: columns.epoch[first],
-      firstRecord: first,
-      endRecord: end,
-      observed: undefined,
-      problems,
-    });
-    first = end;
-  }
-  return cuts;
-}
-
-/** With a stream, epochs are what it says, and records that it does not know are an epoch at the end. */
-function cutByStream(
-  scan: LogScan,
-  observations: ObservationReader,
-  alignment: Alignment,
-  notes: string[],
-): EpochCut[] {
-  const { columns } = scan;
-  const cuts: EpochCut[] = [];
-  const digest = new RecordsDigest();
-  let next = 0;
-  let overwritten = 0;
-  for (let observed = 0; observed < observations.epochCount; observed += 1) {
-    const epoch = observations.epoch(observed);
-    const endSequence = epoch.firstRecord + epoch.recordCount;
-    const first = next;
-    while (next < columns.length && alignment.sequenceOf(next) < endSequence) {
-      digest.addFromColumns(columns, next);
-      next += 1;
-    }
-    const [low, high] = digest.take();
-    const found = next - first;
-    if (found === 0 && epoch.recordCount > 0) {
-      overwritten += 1;
-      continue;
-    }
-    // The oldest epoch in a log that wrapped has usually lost its first records, like the epochs before it: nothing of it
-    // is claimed. Anything else that is missing is a gap.
-    if (cuts.length === 0 && found < epoch.recordCount && reachesEndOf(epoch, found, alignment.sequenceOf(first))) {
-      overwritten += 1;
-      continue;
-    }
-    const problems: string[] = [];
-    if (found < epoch.recordCount) {
-      problems.push(`${epoch.recordCount - found} of its ${epoch.recordCount} records are not in the log any more`);
-    } else if (low !== epoch.recordsDigest[0] || high !== epoch.recordsDigest[1]) {
-      problems.push('its records are not the ones that were observed: the log was changed or written by somebody else');
-    }
-    cuts.push({
-      ordinal: epoch.ordinal,
-      deviceEpoch: epoch.deviceEpoch,
-      firstRecord: first,
-      endRecord: next,
-      observed,
-      problems,
-    });
-  }
-  if (overwritten > 0) notes.push(`${overwritten} older epochs were observed, but records of theirs are overwritten`);
-  if (next < columns.length) {
-    const ordinal = (cuts.at(-1)?.ordinal ?? -1) + 1;
-    notes.push(`the last ${columns.length - next} records were published, but their epoch was never observed`);
-    const deviceEpoch = columns.epoch[next];
-    const problems = [
-      ...gapsWithin(scan, next, columns.length),
-      'it was never observed: the recording ended before it drained',
-    ];
-    cuts.push({ ordinal, deviceEpoch, firstRecord: next, endRecord: columns.length, observed: undefined, problems });
-  }
-  return cuts;
-}
-
-/** Whether the records that are left of an epoch are its last ones. */
-function reachesEndOf(epoch: ObservedEpoch, found: number, firstFoundSequence: number): boolean {
-  return firstFoundSequence + found === epoch.firstRecord + epoch.recordCount;
-}
-
-/**
- * Positions in or next to an epoch that hold no readable record. One between two epochs may have belonged to either, so it
- * counts against both.
- */
-function gapsWithin({ columns, header, nextPosition }: LogScan, first: number, end: number): string[] {
-  let lost = 0;
-  for (let index = Math.max(1, first); index <= end; index += 1) {
-    const position = index < columns.length ? columns.position[index] : nextPosition;
-    lost += mod(position - columns.position[index - 1] - 1, header.capacity);
-  }
-  return lost === 0 ? [] : [`${lost} records in or next to it are lost`];
-}
-
-/** Whether the log's first record is the first that was ever published. */
-function startsAtBeginning(scan: LogScan, epochs: readonly PlannedEpoch[], alignment: Alignment | undefined): boolean {
-  const { columns, header, loss } = scan;
-  if (columns.length === 0) return true;
-  if (alignment !== undefined) return alignment.sequenceOf(0) === 1 && epochs[0].ordinal === 0;
-  const isFull = columns.length + loss.lost >= header.capacity;
   // A log that began when the kernel was running already has records, but not the state before them.
-  return !isFull && columns.position[0] === 0 && columns.epoch[0] === 0;
+  return !isFull(scan) && columns.position[0] === 0 && columns.epoch[0] === 0;
 }
 
 /** Decides for each epoch what stands against a verdict on it. */
@@ -255,6 +124,10 @@ class EpochJudge {
     const problems = new ReasonList(cut.problems);
     for (let record = cut.firstRecord; record < cut.endRecord; record += 1) this.#checkRecord(record, problems);
     const observed = cut.observed === undefined ? undefined : this.#recording.observations?.epoch(cut.observed);
+    if (observed?.slotRestsKnown === false) {
+      problems.add('arguments that a v1 record has no room for are lost: the observation stream is damaged');
+    }
+    if (observed?.slotRestsKnown === false) problems.add('what its slots had beyond their v1 records is lost');
     if ((observed?.faulted ?? 0) > 0) {
       problems.add(`${observed?.faulted} of its slots faulted when it was recorded`, false);
     }
@@ -264,13 +137,22 @@ class EpochJudge {
       deviceEpoch: cut.deviceEpoch,
       firstRecord: cut.firstRecord,
       endRecord: cut.endRecord,
-      firstSequence: this.#alignment?.sequenceOf(cut.firstRecord) ?? cut.firstRecord + 1,
+      firstSequence: cut.firstSequence,
       batchEnds: this.#batchEnds(cut),
       observed: cut.observed,
       unknownReasons: problems.list(),
       isReplayable: !problems.breaksReplay,
-      pendingAfter: observed?.pending ?? 0,
+      pendingBefore: this.#pendingBefore(cut, observed),
     };
+  }
+
+  /** What the epoch before says, and if that is gone, what is left over of the epoch itself: every slot ends somehow. */
+  #pendingBefore({ ordinal, observed }: EpochCut, epoch: ObservedEpoch | undefined): number {
+    const { observations } = this.#recording;
+    if (observations === undefined || observed === undefined || epoch === undefined || ordinal === 0) return 0;
+    const before = observed === 0 ? undefined : observations.epoch(observed - 1);
+    if (before?.ordinal === ordinal - 1) return before.pending;
+    return Math.max(0, epoch.done + epoch.faulted + epoch.pending - epoch.recordCount);
   }
 
   #checkRecord(record: number, problems: ReasonList): void {
@@ -281,17 +163,18 @@ class EpochJudge {
     if (slotCount !== undefined && slotIndex >= slotCount) {
       problems.add(`slot ${slotIndex} is beyond the ring, which has ${slotCount} slots`);
     }
-    if (kernel === undefined) return;
     const code = columns.opcode[record];
-    const definition = findOpcode(kernel, code);
-    if (definition === undefined) {
+    const definition = kernel && findOpcode(kernel, code);
+    if (kernel !== undefined && definition === undefined) {
       problems.add(`kernel ${kernel.name} has no handler for opcode 0x${code.toString(16)}`);
-    } else if (definition.argumentNames.length > RECORD_ARGUMENT_COUNT && !this.#hasAllArguments()) {
-      const { name, argumentNames } = definition;
-      problems.add(
-        `${name} has ${argumentNames.length} arguments, of which a v1 record keeps ${RECORD_ARGUMENT_COUNT}`,
-      );
+      return;
     }
+    if (this.#hasAllArguments()) return;
+    // Whoever runs it, the protocol's own opcode takes all of them.
+    const count = definition?.argumentNames.length ?? (code === Opcode.PACKED_SLOT ? ARGUMENT_COUNT : 0);
+    if (count <= RECORD_ARGUMENT_COUNT) return;
+    const name = definition?.name ?? opcodeName(code);
+    problems.add(`${name} has ${count} arguments, of which a v1 record keeps ${RECORD_ARGUMENT_COUNT}`);
   }
 
   /** An observation stream keeps what a v1 record has no room for, and where it says nothing, that is zero. */

@@ -84,7 +84,7 @@ export interface BackendReplay {
   readonly elapsedMs: number;
 }
 
-/** Different outcomes listed for an epoch. */
+/** Different outcomes listed for an epoch, one of them only if it differs in more than what an overflow dropped. */
 const MAX_OUTCOMES = 16;
 /** The loop is given a turn this often, so that a program can show progress and be interrupted. */
 const BREATH_MS = 100;
@@ -100,11 +100,25 @@ export async function replayOn(
   backend: Backend,
   options: ReplayOptions = {},
 ): Promise<BackendReplay> {
-  const run = new ReplayRun(plan, backend, options);
+  let replay: BackendReplay;
   try {
-    return await run.run();
-  } finally {
+    replay = await new ReplayRun(plan, backend, options).run();
+  } catch (error) {
+    // Whatever stopping brings, this is the error that counts.
+    await stop(backend);
+    throw error;
+  }
+  const stopFault = await stop(backend);
+  return { ...replay, fault: replay.fault ?? stopFault };
+}
+
+/** Stops a backend, and says what it failed with if it did. */
+async function stop(backend: Backend): Promise<BackendFaultError | undefined> {
+  try {
     await backend.stop();
+    return undefined;
+  } catch (error) {
+    return asBackendFault(error, backend.name);
   }
 }
 
@@ -156,7 +170,7 @@ class ReplayRun {
     this.#signature = new Uint32Array(signatureWords(this.#layout));
     this.#checkFitness();
     this.#counts = plan.epochs.map((epoch) => new EpochCounts(epoch, this.#expectedOutcome(epoch)));
-    this.#checksEpochWord = plan.observations === undefined && plan.startsFresh && hasFence(plan);
+    this.#checksEpochWord = plan.observations === undefined && plan.startsFresh && countsFences(plan);
   }
 
   async run(): Promise<BackendReplay> {
@@ -216,6 +230,7 @@ class ReplayRun {
     let diverged = false;
     let isStateKnown = this.#plan.startsFresh;
     for (const counts of this.#counts) {
+      await this.#breathe(replica);
       isStateKnown = await this.#enterEpoch(counts, isStateKnown);
       if (!isStateKnown) continue;
       if (!counts.epoch.isReplayable) {
@@ -232,6 +247,8 @@ class ReplayRun {
       if (differs && counts.epoch.unknownReasons.length === 0) {
         diverged = true;
         if (this.#mode === 'chained' && this.#saverFor(replica) === undefined) break;
+        // The echo starts from what the divergence left.
+        if (this.#mode === 'chained') continue;
       }
       // The kernel says what a fault does to its slot, not what a device would have done to the memory.
       isStateKnown = !differs && this.#tally.faulted === 0;
@@ -239,7 +256,6 @@ class ReplayRun {
         for (const fault of this.#tally.faults.slice(0, 4))
           counts.addReason(`slot ${fault.slotIndex}: ${fault.message}`);
       }
-      await this.#breathe(replica);
     }
     if (diverged) this.#replicasDiverged += 1;
   }
@@ -277,8 +293,7 @@ class ReplayRun {
 
   /** Slots that were still PUBLISHED belong to the state, but no snapshot holds them. */
   #recordedStateBefore(epoch: PlannedEpoch): Uint32Array | undefined {
-    const before = this.#plan.epochs[epoch.index - 1];
-    if (epoch.observed === undefined || (before?.pendingAfter ?? 0) > 0) return undefined;
+    if (epoch.observed === undefined || epoch.pendingBefore > 0) return undefined;
     return this.#plan.observations?.wordsBefore(epoch.observed);
   }
 
@@ -325,8 +340,9 @@ class ReplayRun {
    */
   #checkEpochWord(counts: EpochCounts): void {
     const { epochWord } = this.#backend;
-    if (!this.#checksEpochWord || epochWord === undefined || this.#epochsRun === 0) return;
-    const seen = counts.epoch.index === 0 ? 0 : this.#snapshot[epochWord];
+    // A fresh kernel has run no fence, and the first epoch says so too.
+    if (!this.#checksEpochWord || epochWord === undefined || counts.epoch.index === 0) return;
+    const seen = this.#snapshot[epochWord];
     if (counts.epoch.deviceEpoch > seen) counts.contradictedEpochWord = seen;
   }
 
@@ -350,14 +366,24 @@ class ReplayRun {
   #count(counts: EpochCounts, replica: number): boolean {
     counts.replicas += 1;
     signOutcome(this.#layout, this.#snapshot, this.#tally, this.#tally.faults, this.#signature);
-    const isExpected = counts.expected !== undefined && sameSignature(counts.expected.signature, this.#signature);
-    const known = counts.outcomes.find((outcome) => sameSignature(outcome.signature, this.#signature));
+    const { expected, outcomes } = counts;
+    const known = outcomes.find((outcome) => sameSignature(outcome.signature, this.#signature));
+    const seen = known ?? this.#comparable();
+    const reference = expected ?? outcomes.at(0) ?? seen;
+    const differs = relate(reference, seen) === 'different';
+    // The last place is kept for one that really differs: those that dropped other records may be many.
+    const room = differs ? MAX_OUTCOMES : MAX_OUTCOMES - 1;
     if (known !== undefined) known.count += 1;
-    else if (counts.outcomes.length === MAX_OUTCOMES) counts.unlistedCount += 1;
-    else counts.outcomes.push(this.#newOutcome(replica, isExpected));
-    if (counts.expected === undefined || isExpected) return false;
-    const seen = { signature: this.#signature, overflowed: overflowedRegions(this.#layout, this.#snapshot) };
-    return relate(counts.expected, seen) === 'different';
+    else if (outcomes.length >= room) counts.unlistedCount += 1;
+    else
+      outcomes.push(
+        this.#newOutcome(replica, expected !== undefined && sameSignature(expected.signature, this.#signature)),
+      );
+    return expected !== undefined && differs;
+  }
+
+  #comparable(): ComparableOutcome {
+    return { signature: this.#signature, overflowed: overflowedRegions(this.#layout, this.#snapshot) };
   }
 
   #newOutcome(replica: number, isExpected: boolean): Outcome {
@@ -367,8 +393,8 @@ class ReplayRun {
     const keeps = !isExpected && this.#keptBytes + this.#snapshot.byteLength <= budget;
     if (keeps) this.#keptBytes += this.#snapshot.byteLength;
     return {
+      ...this.#comparable(),
       signature: this.#signature.slice(),
-      overflowed: overflowedRegions(this.#layout, this.#snapshot),
       count: 1,
       firstReplica: replica,
       snapshot: keeps ? this.#snapshot.slice() : undefined,
@@ -393,9 +419,12 @@ interface MutableSlot extends Slot {
   readonly args: Uint32Array;
 }
 
-/** Without a fence in the log, its epochs are the host's own count and say nothing about the device. */
-function hasFence(plan: ReplayPlan): boolean {
-  return plan.columns.opcode.includes(Opcode.BATCH_FENCE);
+/**
+ * Whether EPOCH in the log counts the fences in the log. Without a fence it is the host's own count and says nothing about
+ * the device; if it does not begin with 0, there were fences before, whoever says that the kernel was fresh.
+ */
+function countsFences({ columns, epochs }: ReplayPlan): boolean {
+  return columns.opcode.includes(Opcode.BATCH_FENCE) && epochs.at(0)?.deviceEpoch === 0;
 }
 
 function sameLayout(left: ResolvedLayout, right: ResolvedLayout): boolean {
