@@ -24,8 +24,8 @@ export interface ThreadsOptions {
 }
 
 /** Where in the control words what is; the worker is told, so that it needs no import. */
-const word = { GENERATION: 0, ARRIVED: 1, FINISHED: 2, LANES: 3, STOP: 4, FAILED: 5 } as const;
-const CONTROL_WORDS = 6;
+const word = { GENERATION: 0, ARRIVED: 1, MET: 2, FINISHED: 3, LANES: 4, STOP: 5, FAILED: 6 } as const;
+const CONTROL_WORDS = 7;
 const MESSAGE_BYTES = 2_048;
 const MAX_WORKER_COUNT = 1_024;
 
@@ -88,6 +88,7 @@ export class ThreadsBackend implements Backend {
     this.#random.shuffle(lanes, laneCount);
     control[word.LANES] = laneCount;
     control[word.ARRIVED] = 0;
+    control[word.MET] = 0;
     control[word.FINISHED] = 0;
     Atomics.add(control, word.GENERATION, 1);
     Atomics.notify(control, word.GENERATION);

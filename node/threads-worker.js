@@ -14,18 +14,17 @@ import { parentPort, workerData } from 'node:worker_threads';
  * @property {SharedArrayBuffer} lanes the slots to serve, one word each
  * @property {SharedArrayBuffer} control the words named by `word`
  * @property {SharedArrayBuffer} message where the text of an error goes
- * @property {Record<'GENERATION' | 'ARRIVED' | 'FINISHED' | 'LANES' | 'STOP' | 'FAILED', number>} word
+ * @property {Record<'GENERATION' | 'ARRIVED' | 'MET' | 'FINISHED' | 'LANES' | 'STOP' | 'FAILED', number>} word
  * @property {number} workerIndex
  * @property {number} workerCount
  */
 
 /** Turns of a spinning wait before it sleeps: some ten microseconds, less than a sleep and a wake-up cost. */
 const SPIN_TURNS = 4_000;
-/**
- * At the start line it pays to spin for longer than a wake-up takes. A worker that slept there would be woken when the
- * last one arrives, and that one would be through with its lanes before the sleeper ran: nothing would race.
- */
-const START_LINE_SPIN_TURNS = 50_000;
+/** As above for a meeting at the start line, where a worker that sleeps is one that does not race. */
+const MEETING_SPIN_TURNS = 50_000;
+/** Workers that meet so often in a row run side by side: two that share a processor need a switch for each meeting. */
+const MEETING_COUNT = 16;
 /** A late worker is waited for this long at the start line; then the others run without it. */
 const START_LINE_MS = 20;
 
@@ -55,11 +54,20 @@ function waitForChange(index, value) {
 
 /** All workers leave this together: lanes that start at once are lanes that race. */
 function lineUp() {
+  waitForArrivals();
+  // Who slept until here has only been called. The others would be through with their lanes before it runs.
+  for (let meeting = 1; meeting <= MEETING_COUNT; meeting += 1) {
+    Atomics.add(control, word.MET, 1);
+    if (!hasMet(meeting * workerCount)) return;
+  }
+}
+
+function waitForArrivals() {
   if (Atomics.add(control, word.ARRIVED, 1) + 1 === workerCount) {
     Atomics.notify(control, word.ARRIVED);
     return;
   }
-  for (let turn = 0; turn < START_LINE_SPIN_TURNS; turn += 1) {
+  for (let turn = 0; turn < SPIN_TURNS; turn += 1) {
     if (Atomics.load(control, word.ARRIVED) === workerCount) return;
   }
   const deadline = performance.now() + START_LINE_MS;
@@ -69,6 +77,17 @@ function lineUp() {
     if (arrived === workerCount || left <= 0) return;
     Atomics.wait(control, word.ARRIVED, arrived, left);
   }
+}
+
+/**
+ * Whether the workers met so many times before this one lost its patience.
+ * @param {number} count
+ */
+function hasMet(count) {
+  for (let turn = 0; turn < MEETING_SPIN_TURNS; turn += 1) {
+    if (Atomics.load(control, word.MET) >= count) return true;
+  }
+  return false;
 }
 
 /** @param {unknown} error */

@@ -146,40 +146,43 @@ describe('sound work on threads', () => {
 });
 
 describe('races on threads', () => {
-  const EPOCHS = 2_000;
   const SLOT_COUNT = 256;
   const WORDS = 8;
 
-  /** How many of the epochs lost an update of 255 slots that add to 8 words. */
-  async function lossyEpochs(adding: OpcodeDefinition | undefined, code: number): Promise<number> {
-    const opcodes = adding === undefined ? [] : [adding];
-    const kernel = defineKernel({ name: 'race', slotCount: SLOT_COUNT, opcodes });
+  /** The first of so many epochs that lost an update of 255 slots that add to 8 words. */
+  async function firstLossyEpoch(epochCount: number, adding: OpcodeDefinition): Promise<number | undefined> {
+    const kernel = defineKernel({ name: 'race', slotCount: SLOT_COUNT, opcodes: [adding] });
     return using(new ThreadsBackend(kernel, { workerCount: 2, seed: 7 }), (backend) => {
-      let lossy = 0;
-      for (let epoch = 0; epoch < EPOCHS; epoch += 1) {
+      for (let epoch = 0; epoch < epochCount; epoch += 1) {
         backend.start();
         for (let slotIndex = 0; slotIndex < SLOT_COUNT - 1; slotIndex += 1) {
-          backend.publish(slotIndex, slot(code, 1, FIRST_WORD + (slotIndex % WORDS)));
+          backend.publish(slotIndex, slot(CODE, 1, FIRST_WORD + (slotIndex % WORDS)));
         }
         expect(backend.drain().done).toBe(SLOT_COUNT - 1);
         const words = observe(kernel, backend).subarray(FIRST_WORD, FIRST_WORD + WORDS);
         const sum = words.reduce((total, word) => total + word, 0);
         expect(sum).toBeLessThanOrEqual(SLOT_COUNT - 1);
-        if (sum < SLOT_COUNT - 1) lossy += 1;
+        if (sum < SLOT_COUNT - 1) return epoch;
       }
-      return lossy;
+      return undefined;
     });
   }
 
   it('never lose an atomic update', async () => {
-    expect(await lossyEpochs(undefined, Opcode.ATOMIC_ADD)).toBe(0);
+    const sound = opcode('SOUND_ADD', CODE, ['amount', 'word'], ($, amount, word) => {
+      $.atomicAdd('control', word, amount);
+    });
+    expect(await firstLossyEpoch(2_000, sound)).toBeUndefined();
   });
 
-  it('lose updates of an opcode that loads and then stores, in some of many epochs', async () => {
+  it('lose an update of an opcode that loads and then stores, sooner or later', async () => {
+    // It dawdles in between. Without that, half of the epochs lose one where two cores are free, and none where one is.
     const racy = opcode('RACY_ADD', CODE, ['amount', 'word'], ($, amount, word) => {
-      $.store('control', word, $.load('control', word).plus(amount));
+      const before = $.load('control', word);
+      $.loop({ below: 2_000, atMost: 2_000 }, () => void $.load('control', 0));
+      $.store('control', word, before.plus(amount));
     });
-    expect(await lossyEpochs(racy, CODE)).toBeGreaterThan(0);
+    expect(await firstLossyEpoch(2_000, racy)).toBeDefined();
   });
 
   it('never lose an update of the minimum and the maximum, which are loops that retry', async () => {
@@ -311,8 +314,8 @@ describe('a kernel that does not come to an end', () => {
   });
 
   it('leaves a backend that can be started again, untouched by what still spins', async () => {
-    const backend = new ThreadsBackend(kernel, { workerCount: 2, deadlineMs: 300 });
-    for (let round = 0; round < 3; round += 1) {
+    const backend = new ThreadsBackend(kernel, { workerCount: 2, deadlineMs: 1_000 });
+    for (let round = 0; round < 2; round += 1) {
       await backend.start();
       backend.publish(0, slot(Opcode.ATOMIC_ADD, 1, FIRST_WORD));
       expect(backend.drain()).toEqual({ done: 1, pending: [], faults: [] });
