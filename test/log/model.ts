@@ -4,9 +4,8 @@
  */
 
 import fc from 'fast-check';
-import type { FailureEvidence } from '../../src/log/index.ts';
 import { expect } from 'vitest';
-import type { LogRecord } from '../../src/log/index.ts';
+import type { FailureEvidence, LogRecord } from '../../src/log/index.ts';
 
 /** A log as its header fields and its records' bytes. */
 export class ModelLog {
