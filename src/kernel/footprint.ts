@@ -11,7 +11,7 @@ import { SLOT_WORDS, SlotWord } from '../protocol/index.ts';
 import { type KernelDefinition, memoriesOf } from './definition.ts';
 import { evaluateBinary } from './evaluate.ts';
 import type { Expression, OpcodeDefinition, Statement } from './ir.ts';
-import { canBeInner } from './lower-to-javascript.ts';
+import { canBeInner } from './structure.ts';
 
 /** Words `first` … `last` of a memory. */
 export interface WordRange {

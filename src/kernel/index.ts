@@ -40,7 +40,6 @@ export type {
 export { defineKernel, finishKernel, type KernelOptions, kernelFromJson } from './kernel.ts';
 export {
   bindLoweredKernel,
-  canBeInner,
   type JavaScriptDialect,
   type KernelMemories,
   type LoweredKernel,
@@ -50,3 +49,4 @@ export {
 } from './lower-to-javascript.ts';
 export { opcode } from './opcode.ts';
 export { printExpression, printKernel } from './print.ts';
+export { canBeInner } from './structure.ts';

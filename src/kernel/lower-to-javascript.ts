@@ -10,10 +10,11 @@
  */
 
 import { WORD_BYTES } from '../base/words.ts';
-import { DEBUG_WORDS, PACKED_ARGUMENT_COUNT, SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/index.ts';
+import { DEBUG_WORDS, SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/index.ts';
 import { type KernelDefinition, memoriesOf } from './definition.ts';
 import { FAULT_WORDS, FaultReason, FaultSites, faultWord } from './fault-sites.ts';
 import type { AtomicOperation, BinaryOperator, Expression, OpcodeDefinition, Statement } from './ir.ts';
+import { canBeInner, isAlwaysInRange } from './structure.ts';
 
 export type JavaScriptDialect = 'serial' | 'shared';
 
@@ -262,32 +263,6 @@ class JavaScriptLowering {
     this.#temporaryCount += 1;
     return `t${this.#temporaryCount}`;
   }
-}
-
-/** Whether a packed slot may hold the opcode: it reads few enough arguments and dispatches nothing itself. */
-export function canBeInner(definition: OpcodeDefinition): boolean {
-  return definition.argumentNames.length <= PACKED_ARGUMENT_COUNT && !dispatches(definition.body);
-}
-
-function dispatches(statements: readonly Statement[]): boolean {
-  return statements.some((statement) => {
-    if (statement.kind === 'if') return dispatches(statement.whenTrue) || dispatches(statement.whenFalse);
-    if (statement.kind === 'loop') return dispatches(statement.body);
-    return statement.kind === 'dispatch';
-  });
-}
-
-/** Constants were checked when the kernel was; the words of the own slot are there whatever the slot. */
-function isAlwaysInRange(memory: string, index: Expression): boolean {
-  if (index.kind === 'constant') return true;
-  if (memory !== 'ring') return false;
-  if (isSlotBase(index)) return true;
-  if (index.kind !== 'binary' || index.operator !== 'add' || index.right.kind !== 'constant') return false;
-  return isSlotBase(index.left) && index.right.value < SLOT_WORDS;
-}
-
-function isSlotBase(expression: Expression): boolean {
-  return expression.kind === 'local' && expression.name === 'slotBase';
 }
 
 /** Parameters keep their names; everything declared gets a prefix, so that it cannot hide a helper or a keyword. */
