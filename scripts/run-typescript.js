@@ -46,6 +46,8 @@ async function buildEntry(file, outFolder) {
     fixedExtension: false,
     dts: false,
     sourcemap: true,
+    // Packages are found from there as they are from here.
+    deps: { skipNodeModulesBundle: true },
     logLevel: 'error',
   });
   writePackageFile(outFolder);

@@ -47,6 +47,7 @@ export {
   type MemoryPlan,
   planMemory,
 } from './lower-to-javascript.ts';
+export { lowerToWgsl, planTables } from './lower-to-wgsl.ts';
 export { opcode } from './opcode.ts';
 export { printExpression, printKernel } from './print.ts';
 export { canBeInner } from './structure.ts';
