@@ -39,20 +39,30 @@ export async function openRecordingSource(
   }
 }
 
+const FIRST_BYTES = 1 << 16;
+
 /**
- * Everything on standard input.
+ * Everything on standard input, in one array that grows: chunks kept until the end would be there twice.
  *
  * @throws InputError if it is more than `mostBytes`.
  */
 export async function readAll(io: Io, mostBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
+  let held = new Uint8Array(FIRST_BYTES);
   let bytes = 0;
   for await (const chunk of io.input) {
-    bytes += chunk.length;
-    if (bytes > mostBytes) {
+    const end = bytes + chunk.length;
+    if (end > mostBytes) {
       throw new InputError(`standard input is more than ${mostBytes} bytes`, 'put it into a file and name that.');
     }
-    chunks.push(chunk);
+    if (end > held.length) held = grown(held, Math.min(mostBytes, Math.max(end, 2 * held.length)));
+    held.set(chunk, bytes);
+    bytes = end;
   }
-  return Buffer.concat(chunks, bytes);
+  return held.subarray(0, bytes);
+}
+
+function grown(old: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(bytes);
+  larger.set(old);
+  return larger;
 }

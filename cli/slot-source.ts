@@ -4,7 +4,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { InputError } from '../src/base/errors.ts';
 import { defineKernel, finishKernel, type Kernel } from '../src/kernel/index.ts';
 import { MAX_CAPACITY } from '../src/log/index.ts';
-import { SlotLineReader, type SlotRequest } from '../src/record/index.ts';
+import { type SlotLine, SlotLineReader, type SlotRequest } from '../src/record/index.ts';
 import { findWorkload, type WorkloadPlan } from '../src/workloads/index.ts';
 import { isBackendModule } from './backends.ts';
 import type { Io } from './io.ts';
@@ -30,9 +30,6 @@ export interface SlotPiece {
 
 /** Of standard input: a log of the most records keeps a sixteenth of it. */
 const MAX_INPUT_BYTES: number = 16 * MAX_CAPACITY;
-
-/** Slots published at a time where an epoch has more: the log is not to wait for a program that takes its time. */
-const PIECE_SLOTS = 256;
 
 export interface SourceOptions {
   readonly workload?: string | undefined;
@@ -132,28 +129,53 @@ async function slotKernel(options: SourceOptions): Promise<Kernel> {
   return finishKernel({ ...kernel, slotCount, controlWords });
 }
 
-/** Slots up to the line that ends their batch, in pieces; what is left at the end of the input is a batch too. */
+/**
+ * Slots up to the line that ends their batch; what is left at the end of the input is a batch too. What has been read is
+ * handed on with every chunk, so that a program may take its time, or die, with what it asked for in the log.
+ */
 async function* slotPieces(
   reader: SlotLineReader,
   chunks: AsyncIterable<Uint8Array>,
   maxEpochs: number,
 ): AsyncGenerator<SlotPiece> {
-  let slots: SlotRequest[] = [];
   let epochs = 0;
   let isEpochOpen = false;
-  for await (const line of reader.read(chunks)) {
-    if (line.kind === 'slot') {
-      slots.push(line.slot);
-      isEpochOpen = true;
-      if (slots.length < PIECE_SLOTS) continue;
-      yield { slots };
-    } else {
-      yield { slots, end: { tag: line.tag, ...(line.fence ? {} : { fence: false }) } };
-      isEpochOpen = false;
-      epochs += 1;
+  for await (const lines of lineGroups(reader, chunks)) {
+    for (const piece of piecesOf(lines)) {
+      yield piece;
+      isEpochOpen = piece.end === undefined;
+      if (piece.end !== undefined) epochs += 1;
       if (epochs >= maxEpochs) return;
     }
-    slots = [];
   }
-  if (isEpochOpen) yield { slots, end: { tag: 0 } };
+  if (isEpochOpen) yield { slots: [], end: { tag: 0 } };
+}
+
+/** The lines that end in each chunk, then the one that ends with the input. */
+async function* lineGroups(
+  reader: SlotLineReader,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Iterable<SlotLine>> {
+  for await (const chunk of chunks) yield reader.push(chunk);
+  yield reader.end();
+}
+
+function* piecesOf(lines: Iterable<SlotLine>): Generator<SlotPiece> {
+  let slots: SlotRequest[] = [];
+  try {
+    for (const line of lines) {
+      if (line.kind === 'slot') {
+        slots.push(line.slot);
+        continue;
+      }
+      const end = { tag: line.tag, ...(line.fence ? {} : { fence: false }) };
+      yield { slots, end };
+      slots = [];
+    }
+  } catch (error) {
+    // What came before the line at fault was accepted.
+    if (slots.length > 0) yield { slots };
+    throw error;
+  }
+  if (slots.length > 0) yield { slots };
 }
