@@ -2,7 +2,14 @@
 
 import { openRecording } from '../../node/recording-files.ts';
 import { InputError } from '../../src/base/errors.ts';
-import { defineKernel, type Kernel, kernelFromJson, kernelToJson, printKernel } from '../../src/kernel/index.ts';
+import {
+  defineKernel,
+  type Kernel,
+  kernelFromJson,
+  kernelToJson,
+  lowerToWgsl,
+  printKernel,
+} from '../../src/kernel/index.ts';
 import type { AddCommand } from '../context.ts';
 import { tidyJson } from '../render/json.ts';
 import { kernelFromModule } from '../user-modules.ts';
@@ -13,10 +20,17 @@ export const addKernel: AddCommand = (program, context) => {
     .description('print a kernel: the built-in one, one from a module, or the one that a log was recorded with')
     .argument('[file]', 'a kernel module, or a log with observations beside it')
     .option('--json', 'print it as data')
-    .addHelpText('after', '\nExamples:\n  $ vrrl kernel\n  $ vrrl kernel my-kernel.mjs\n  $ vrrl kernel run.vrrl')
+    .option('--wgsl', 'print it lowered to WGSL')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ vrrl kernel\n  $ vrrl kernel my-kernel.mjs --wgsl\n  $ vrrl kernel run.vrrl',
+    )
     .action(async (file, options) => {
       const kernel = await findKernel(file);
-      await context.io.write(options.json ? `${tidyJson(kernelToJson(kernel))}\n` : printKernel(kernel));
+      if (options.json && options.wgsl)
+        throw new InputError('--json and --wgsl were both given', 'choose one of them.');
+      if (options.json) await context.io.write(`${tidyJson(kernelToJson(kernel))}\n`);
+      else await context.io.write(options.wgsl ? lowerToWgsl(kernel) : printKernel(kernel));
     });
 };
 
