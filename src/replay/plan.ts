@@ -124,9 +124,6 @@ class EpochJudge {
     const problems = new ReasonList(cut.problems);
     for (let record = cut.firstRecord; record < cut.endRecord; record += 1) this.#checkRecord(record, problems);
     const observed = cut.observed === undefined ? undefined : this.#recording.observations?.epoch(cut.observed);
-    if (observed?.slotRestsKnown === false) {
-      problems.add('arguments that a v1 record has no room for are lost: the observation stream is damaged');
-    }
     if (observed?.slotRestsKnown === false) problems.add('what its slots had beyond their v1 records is lost');
     if ((observed?.faulted ?? 0) > 0) {
       problems.add(`${observed?.faulted} of its slots faulted when it was recorded`, false);

@@ -175,6 +175,7 @@ class ReplayRun {
 
   async run(): Promise<BackendReplay> {
     const begin = performance.now();
+    this.#lastBreathMs = begin;
     const replicas = this.#options.replicas ?? 1;
     let fault: BackendFaultError | undefined;
     try {

@@ -3,7 +3,12 @@
 import { type Awaitable, type Backend, type DrainReport, PublishError, type Slot } from '../../src/backend/index.ts';
 import { type Kernel, kernelToJson, type SlotFault } from '../../src/kernel/index.ts';
 import { RingLog, scanLogBytes } from '../../src/log/index.ts';
-import { type ObservationLayout, ObservationReader, ObservationWriter } from '../../src/observe/index.ts';
+import {
+  type ObservationLayout,
+  ObservationReader,
+  ObservationWriter,
+  type ObservationWriterOptions,
+} from '../../src/observe/index.ts';
 import { type RecordedEpoch, RecordingSession, type SlotRequest } from '../../src/record/index.ts';
 import { type Recording, replayOn } from '../../src/replay/index.ts';
 import { MemoryStorage, type Storage, StorageError } from '../../src/storage/index.ts';
@@ -31,8 +36,12 @@ export interface RunOptions {
   readonly fence?: boolean;
   /** Dead bytes that the stream tolerates before it is rewritten. */
   readonly maxDeadBytes?: number;
+  /** Epochs from one whole state in the stream to the next. */
+  readonly keyframeInterval?: number;
   /** When the first slot was published. */
   readonly startNs?: bigint;
+  /** A log that is there already and is appended to. */
+  readonly onto?: Uint8Array;
 }
 
 /** A clock that ticks a microsecond a call, the same in every run. */
@@ -46,22 +55,23 @@ export function tickingClock(startNs = 1_700_000_000_000_000_000n): () => bigint
 
 /** Records a program. The backend is started, not stopped. */
 export async function recordRun(program: Program, backend: Backend, options: RunOptions = {}): Promise<RecordedRun> {
-  const { kernel, capacity = 4_096, unobserved, fence, maxDeadBytes, startNs } = options;
-  const log = new MemoryStorage();
+  const { kernel, capacity = 4_096, unobserved, fence, startNs, onto } = options;
+  const logStorage = new MemoryStorage(onto?.slice());
+  const log = RingLog.open(logStorage, capacity);
   const stream = new MemoryStorage();
   const metadata = {
     tool: 'test',
     kernel: kernel === undefined ? null : kernelToJson(kernel),
     layout: backend.layout,
     backend: { name: backend.name },
-    log: { capacity },
+    log: { capacity: log.capacity, firstPosition: log.cursor },
   };
   let writer: ObservationWriter | undefined;
   const session = await RecordingSession.start(backend, {
     ...(kernel === undefined ? {} : { kernel }),
-    log: RingLog.open(log, capacity),
+    log,
     observations: (words) => {
-      writer = ObservationWriter.create(stream, metadata, words, maxDeadBytes === undefined ? {} : { maxDeadBytes });
+      writer = ObservationWriter.create(stream, metadata, words, writerOptions(options));
       return writer;
     },
     clock: tickingClock(startNs),
@@ -74,7 +84,14 @@ export async function recordRun(program: Program, backend: Backend, options: Run
   }
   if (unobserved === undefined) writer?.close();
   else await session.publish(unobserved);
-  return { log: log.toBytes(), stream: stream.toBytes(), epochs, recordCount: session.recordCount };
+  return { log: logStorage.toBytes(), stream: stream.toBytes(), epochs, recordCount: session.recordCount };
+}
+
+function writerOptions({ maxDeadBytes, keyframeInterval }: RunOptions): ObservationWriterOptions {
+  return {
+    ...(maxDeadBytes === undefined ? {} : { maxDeadBytes }),
+    ...(keyframeInterval === undefined ? {} : { keyframeInterval }),
+  };
 }
 
 /** What a reader of the two files has; without a stream there are no observations. */
