@@ -77,7 +77,7 @@ function checkConfiguration(kernel: KernelDefinition, problems: string[]): void 
   }
   if (problems.length > 0) return;
   for (const list of ['tables', 'opcodes', 'regions'] as const) {
-    expect(kernel[list].every(isObject), `${list} has something else than objects`);
+    expect([...kernel[list]].every(isObject), `${list} has something else than objects`);
   }
   if (problems.length === 0) checkTables(kernel, expect);
 }
@@ -121,7 +121,7 @@ function checkRoutines(kernel: KernelDefinition, problems: string[]): void {
     if (names.has(name)) problems.push(`two opcodes are called ${name}`);
     if (!Array.isArray(argumentNames) || argumentNames.length > ARGUMENT_COUNT) {
       problems.push(`${place}: more than ${ARGUMENT_COUNT} arguments`);
-    } else if (!argumentNames.every((argument) => typeof argument === 'string' && NAME.test(argument))) {
+    } else if (![...argumentNames].every((argument) => typeof argument === 'string' && NAME.test(argument))) {
       problems.push(`${place}: an argument has no proper name`);
     }
     if (typeof promisesAtomicity !== 'boolean') problems.push(`${place}: promisesAtomicity is not true or false`);
@@ -177,7 +177,8 @@ class RoutineChecker {
     if (!Array.isArray(body)) return this.#problem(prefix || '1', 'a list of statements is missing');
     if (depth > MAX_DEPTH) return this.#problem(prefix, 'nested too deeply');
     this.#scopes.push(new Map());
-    body.forEach((statement: Statement, index) => {
+    // Spread, because forEach passes over holes in a list, which nothing else does.
+    [...body].forEach((statement: Statement, index) => {
       this.#statementCount += 1;
       if (this.#statementCount > MAX_STATEMENTS) throw new RangeError(`${this.#routine} has too many statements`);
       this.#statement(statement, `${prefix}${index + 1}`, depth, inLoop);

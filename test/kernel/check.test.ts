@@ -115,6 +115,9 @@ describe('what a kernel is refused for', () => {
     ['opcode OWN, statement 2: no statement undefined', withBody(store, {})],
     ['opcode OWN, statement 1: no statement undefined', withBody(null)],
     ['opcode OWN, statement 1: no statement undefined', withBody('break')],
+    ['opcode OWN, statement 2: no statement undefined', withOpcode({ body: holed([store, store, store]) })],
+    ['opcodes has something else than objects', definitionOf({ opcodes: holed([...base.opcodes]) })],
+    ['opcode OWN: an argument has no proper name', withOpcode({ argumentNames: holed(['a', 'b']) })],
     ['turn, statement 1: unknown name "x"', definitionOf({ turn: [{ ...store, value: local('x') }] })],
     [
       'turn, statement 1: unknown name "argumentBase"',
@@ -542,6 +545,12 @@ function withOpcode(changes: object): KernelDefinition {
 function twoOpcodes(changes: object): KernelDefinition {
   const own = { name: 'OWN', code: CODE, argumentNames: [], promisesAtomicity: false, body: [] };
   return definitionOf({ opcodes: [own, { ...own, ...changes }] });
+}
+
+/** A list whose second entry is missing, not even undefined. */
+function holed<T>(list: T[]): T[] {
+  delete list[1];
+  return list;
 }
 
 /** Branches within branches, so many deep. */
