@@ -34,9 +34,10 @@ export class Recorder {
   ): Promise<Recorder> {
     clearForRecording(logPath, mayReplace);
     const log = RingLog.open(logPath, capacity);
+    let storage: ReplaceableFileStorage | undefined;
     let writer: ObservationWriter | undefined;
     const observations = (initialWords: Uint32Array) => {
-      const storage = ReplaceableFileStorage.open(observationPathOf(logPath), 'create');
+      storage = ReplaceableFileStorage.open(observationPathOf(logPath), 'create');
       writer = ObservationWriter.create(storage, describeRun(backend, kernel, capacity), initialWords);
       return writer;
     };
@@ -44,6 +45,7 @@ export class Recorder {
       const options = { log, observations, ...(kernel === undefined ? {} : { kernel }) };
       return new Recorder(await RecordingSession.start(backend, options), log, writer);
     } catch (error) {
+      storage?.close();
       log.close();
       throw error;
     }
@@ -54,8 +56,11 @@ export class Recorder {
     try {
       this.#observations?.close();
     } finally {
-      this.#log.sync();
-      this.#log.close();
+      try {
+        this.#log.sync();
+      } finally {
+        this.#log.close();
+      }
     }
   }
 }

@@ -6,5 +6,5 @@ export interface FuzzTarget {
    *
    * `random` gives the next word, 0 … 2³² − 1. Nothing else may be random in here, not even the clock.
    */
-  once(random: () => number): void;
+  once(random: () => number): void | Promise<void>;
 }

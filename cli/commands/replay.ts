@@ -189,23 +189,44 @@ async function replayOnBackend(
   isFirst: boolean,
 ): Promise<BackendReplay> {
   const progress = startProgress(io, `replaying on ${name}`, flags.quiet);
-  const saver = flags.save !== undefined && isFirst ? makeSaver(flags.save, choice) : undefined;
+  const saving = flags.save !== undefined && isFirst ? startSaving(flags.save, choice) : undefined;
   try {
     return await replayOn(plan, backend, {
       mode: flags.mode,
       replicas: flags.replicas,
       onProgress: (done, total) => progress.update(done, total),
-      ...(saver === undefined ? {} : { saver }),
+      ...(saving === undefined ? {} : { saver: saving.saver }),
     });
   } finally {
-    saver?.close();
+    saving?.close();
     progress.stop();
   }
 }
 
-function makeSaver(path: string, choice: KernelChoice): ObservationSaver {
+interface Saving {
+  readonly saver: ObservationSaver;
+  close(): void;
+}
+
+/** The file is made when there is something to write, and closed even if it turns out to hold something already. */
+function startSaving(path: string, choice: KernelChoice): Saving {
   const kernel = choice.kernel === undefined ? null : kernelToJson(choice.kernel);
-  return new ObservationSaver(() => FileStorage.open(path, 'create'), { tool: `vrrl ${VERSION}`, kernel });
+  let storage: FileStorage | undefined;
+  const open = () => {
+    storage = FileStorage.open(path, 'create');
+    return storage;
+  };
+  const saver = new ObservationSaver(open, { tool: `vrrl ${VERSION}`, kernel });
+  return {
+    saver,
+    close() {
+      try {
+        saver.close();
+      } finally {
+        storage?.close();
+      }
+    },
+  };
 }
 
 /** The object that `replay --json` prints. */
