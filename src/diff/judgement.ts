@@ -61,7 +61,7 @@ export interface BackendJudgement {
   readonly epochsRun: number;
   /** Replicas that differ from the recording; absent if nothing was recorded. */
   readonly divergedReplicas: Rate | undefined;
-  /** Its own replicas of one epoch, from one state, did not all come out the same. */
+  /** Its own replicas of one epoch, from one state, did not all come out the same, whatever records an overflow dropped. */
   readonly differsFromItself: boolean;
   /** The most different outcomes that one epoch had, counted up to 17. */
   readonly mostOutcomes: number;

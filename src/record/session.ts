@@ -59,7 +59,10 @@ export interface RecordedEpoch {
   readonly snapshot: Uint32Array;
 }
 
-/** A running backend whose slots are recorded. Make it with {@link RecordingSession.start}; `close` does not stop the backend. */
+/**
+ * A running backend whose slots are recorded. Make it with {@link RecordingSession.start}. It has no end of its own: whoever
+ * made the backend, the log and the observations stops the one and closes the others.
+ */
 export class RecordingSession {
   readonly layout: ResolvedLayout;
   readonly #backend: Backend;
