@@ -2,7 +2,7 @@
 export interface Measurement {
   /** What was measured, with its size: `log v1: read 1048576 records`. */
   readonly name: string;
-  /** `ms`, `ns/record`, `MiB` and the like. Less is better. */
+  /** `ms`, `ns/record`, `MiB`: less is better. With a `/s` at its end, more is. */
   readonly unit: string;
   readonly samples: number[];
   /** Whose way of doing it this is, if it is not ours. */
@@ -55,4 +55,37 @@ export function measureInTurn(contenders: readonly Contender[], rounds: number):
     }
   }
   return measurements;
+}
+
+/** A way of doing work that has to be waited for, and knows by itself what it came to. */
+export interface WaitingContender {
+  readonly name: string;
+  readonly unit: string;
+  readonly peer?: string;
+  /** One run; what it came to, in the unit. */
+  readonly sample: () => number | Promise<number>;
+}
+
+/** As {@link measureInTurn}, for contenders that take the time themselves. */
+export async function sampleInTurn(contenders: readonly WaitingContender[], rounds: number): Promise<Measurement[]> {
+  const measurements = contenders.map(({ name, unit, peer }): Measurement => {
+    return peer === undefined ? { name, unit, samples: [] } : { name, unit, samples: [], peer };
+  });
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const [index, contender] of contenders.entries()) {
+      const sample = await contender.sample();
+      if (round > 0) measurements[index].samples.push(sample);
+    }
+  }
+  return measurements;
+}
+
+/** Things a second, in millions, from how many there were and how long they took. */
+export function millionsPerSecond(count: number, milliseconds: number): number {
+  return count / milliseconds / 1_000;
+}
+
+/** Things a second, in thousands. */
+export function thousandsPerSecond(count: number, milliseconds: number): number {
+  return count / milliseconds;
 }

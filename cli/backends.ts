@@ -7,7 +7,7 @@ import type { Kernel } from '../src/kernel/index.ts';
 import { backendsFromModule } from './user-modules.ts';
 
 /** Backends that run kernels of ours; anything else is a path to a module. */
-export const KERNEL_BACKENDS = ['reference', 'threads'] as const;
+const KERNEL_BACKENDS = ['reference', 'threads'] as const;
 
 export interface BackendOptions {
   readonly seed?: number | undefined;

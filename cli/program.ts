@@ -62,7 +62,7 @@ async function printHelp(io: Io, help: readonly string[]): Promise<number> {
  *
  * @param printHelp is given what was asked for: help, the version.
  */
-export function makeProgram(context: CommandContext, printHelp: (text: string) => void): Command {
+function makeProgram(context: CommandContext, printHelp: (text: string) => void): Command {
   const program = new Command('vrrl')
     .description('Record, differential replay and explanation for GPU megakernels.')
     .version(VERSION, '-V, --version', 'print the version')

@@ -23,7 +23,7 @@ export interface SlotSource {
 }
 
 /** Slots to publish, and if an epoch ends behind them, how. */
-export interface SlotPiece {
+interface SlotPiece {
   readonly slots: readonly SlotRequest[];
   readonly end?: { readonly tag: number; readonly fence?: boolean };
 }

@@ -1,6 +1,5 @@
 /** `vrrl dump`: every record of a log, in publish order. */
 
-import { InputError } from '../../src/base/errors.ts';
 import { hex64 } from '../../src/base/words.ts';
 import {
   failureClassName,
@@ -15,7 +14,7 @@ import {
 } from '../../src/log/index.ts';
 import type { Storage } from '../../src/storage/index.ts';
 import type { AddCommand } from '../context.ts';
-import { ExitCode } from '../exit.ts';
+import { ExitCode, withAdvice } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { openLogSource } from '../log-source.ts';
 import { startProgress } from '../progress.ts';
@@ -69,8 +68,7 @@ function readAllOrNothing(storage: Storage, { capacity, cursor }: LogHeader): Re
     return readStrictly(storage, capacity, cursor);
   } catch (cause) {
     if (!(cause instanceof HeaderMismatchError || cause instanceof TruncatedBodyError)) throw cause;
-    const what = cause.message.slice(0, cause.message.indexOf('. Fix: '));
-    throw new InputError(what, 'leave --strict out to print every record that can be read.', { cause });
+    throw withAdvice(cause, 'leave --strict out to print every record that can be read.');
   }
 }
 

@@ -39,7 +39,7 @@ export const addInfo: AddCommand = (program, context) => {
 };
 
 /** The object that `info --json` prints. */
-export interface LogInfo {
+interface LogInfo {
   readonly schemaVersion: 1;
   readonly path: string;
   readonly format: 'v1';
@@ -78,7 +78,7 @@ interface ObservationInfo {
 }
 
 /** Everything that `info` says about a log. */
-export function describeLog(path: string, scan: LogScan): LogInfo {
+function describeLog(path: string, scan: LogScan): LogInfo {
   const { header, columns, loss, findings } = scan;
   const observed = path === STANDARD_INPUT ? undefined : describeObservations(observationPathOf(path));
   const stamps = columns.timestampNs;
@@ -174,6 +174,14 @@ function countFailures({ failure, length }: RecordColumns): number {
   return failures;
 }
 
+const MAX_OPCODES_LISTED = 8;
+
+function listed(opcodes: readonly string[]): string {
+  if (opcodes.length === 0) return 'none';
+  const rest = opcodes.length - MAX_OPCODES_LISTED;
+  return opcodes.slice(0, MAX_OPCODES_LISTED).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+
 function printInfo(info: LogInfo): string {
   const { epochs, observations } = info;
   const opcodes = Object.entries(info.opcodes).map(([name, times]) => `${name} ${count(times)}`);
@@ -186,7 +194,7 @@ function printInfo(info: LogInfo): string {
     ['epochs', epochs.count === 0 ? '0' : `${count(epochs.count)} (EPOCH ${epochs.first} to ${epochs.last})`],
     ['slots', info.slotIndexMax === undefined ? 'none' : `up to index ${info.slotIndexMax}`],
     ['tenants', count(info.tenants)],
-    ['opcodes', opcodes.length === 0 ? 'none' : opcodes.slice(0, 8).join(', ')],
+    ['opcodes', listed(opcodes)],
     ['failures', `${plural(info.recordsWithFailure, 'record')} with evidence`],
     [
       'observed',

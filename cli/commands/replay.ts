@@ -7,6 +7,7 @@ import { VERSION } from '../../node/version.ts';
 import { type Backend, type BackendFactory, BackendFaultError } from '../../src/backend/index.ts';
 import { type Judgement, judge } from '../../src/diff/index.ts';
 import { kernelToJson } from '../../src/kernel/index.ts';
+import { ObservationFormatError } from '../../src/observe/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
 import {
   type BackendReplay,
@@ -18,7 +19,7 @@ import {
 } from '../../src/replay/index.ts';
 import { backendFactory } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
-import { exitCodeOfJudgement } from '../exit.ts';
+import { exitCodeOfJudgement, withAdvice } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { chooseKernel, type KernelChoice } from '../kernel-choice.ts';
 import { openRecordingSource } from '../log-source.ts';
@@ -86,7 +87,7 @@ export const addReplay: AddCommand = (program, context) => {
     .action(async (logPath, options) => {
       const { io } = context;
       const observations = observationsOption(options.observations);
-      const recording = await openRecordingSource(io, logPath, { observations });
+      const recording = await openForReplay(io, logPath, observations);
       try {
         const judged = await replayRecording(io, recording, options);
         await io.write(options.json ? `${tidyJson(replayJson(judged))}\n` : renderJudgement(io, judged));
@@ -96,6 +97,19 @@ export const addReplay: AddCommand = (program, context) => {
       }
     });
 };
+
+async function openForReplay(
+  io: Io,
+  logPath: string,
+  observations: string | false | undefined,
+): Promise<RecordingFiles> {
+  try {
+    return await openRecordingSource(io, logPath, { observations });
+  } catch (error) {
+    if (!(error instanceof ObservationFormatError)) throw error;
+    throw withAdvice(error, 'pass --no-observations to replay without them, or --observations FILE to name others.');
+  }
+}
 
 /** A judged replay, with what it was made of. */
 export interface JudgedReplay {
@@ -230,7 +244,7 @@ function startSaving(path: string, choice: KernelChoice): Saving {
 }
 
 /** The object that `replay --json` prints. */
-export function replayJson({ logPath, choice, plan, lost, replicas, judgement }: JudgedReplay): unknown {
+function replayJson({ logPath, choice, plan, lost, replicas, judgement }: JudgedReplay): unknown {
   const { kernel, source, notes } = choice;
   return {
     schemaVersion: 1,

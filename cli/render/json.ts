@@ -5,11 +5,6 @@ export function tidyJson(value: unknown): string {
   return JSON.stringify(value, bigintsAsStrings, 2);
 }
 
-/** The same on one line, for streams of objects. */
-export function lineJson(value: unknown): string {
-  return JSON.stringify(value, bigintsAsStrings);
-}
-
 function bigintsAsStrings(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value;
 }

@@ -291,7 +291,9 @@ describe('replay refuses', () => {
   test('observations that are none', async () => {
     const log = copyRecording(folder.at('sound.vrrl'), folder.at('unobserved.vrrl'));
     fs.writeFileSync(`${log}.obs`, 'these are not observations');
-    expect(await vrrl(['replay', log])).toMatchObject({ exitCode: 2, err: expect.stringContaining('.obs') });
+    const refused = await vrrl(['replay', log]);
+    expect(refused).toMatchObject({ exitCode: 2, err: expect.stringContaining(`${log}.obs`) });
+    expect(refused.err).toContain('Fix: pass --no-observations');
     expect((await judged(log, '--no-observations', '--slot-count', '32')).exitCode).toBe(0);
   });
 

@@ -1,0 +1,133 @@
+/** All benchmarks in one run, as a Markdown table on standard output: `npm run -s bench > bench/RESULTS.md`. */
+
+import fs from 'node:fs';
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { measureBackends } from './backends.ts';
+import { measureCommands } from './commands.ts';
+import { measureLogV1 } from './log-v1.ts';
+import { type Measurement, type Summary, summarise } from './measurement.ts';
+import { measurePipeline } from './pipeline.ts';
+
+const DEFAULT_ROUNDS = 9;
+const COMMAND_ROUNDS = 3;
+/** Above this spread the machine was too busy to believe the row. */
+const MAX_SPREAD = 0.3;
+
+/** What a row is held against: another row of the same run, or a number that we promised. */
+interface Yardstick {
+  readonly row?: string;
+  readonly target?: number;
+}
+
+/** By how a row's name begins. */
+const YARDSTICKS: readonly (readonly [start: string, yardstick: Yardstick])[] = [
+  ['log v1: read', { row: 'log v1: read 1048576 records (seek-and-read-per-record)' }],
+  ['log v1: append', { row: 'log v1: append 20000 records (two-writes-per-record)' }],
+  ['reference: ', { target: 20 }],
+  ['replay chained on threads', { row: 'replay chained on reference, every epoch of 64 compared' }],
+  ['replay isolated on reference', { row: 'replay chained on reference, every epoch of 64 compared' }],
+  ['session on reference, epochs of 64, with', { row: 'session on reference, epochs of 64' }],
+  ['session on threads, epochs of 64, with', { row: 'session on threads, epochs of 64' }],
+  ['dump: peak', { target: 300 }],
+  ['dump --json: peak', { target: 300 }],
+  ['verify: peak', { target: 300 }],
+  ['replay on reference: peak', { target: 300 }],
+  ['replay on threads: peak', { target: 300 }],
+];
+
+await main();
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { rounds: { type: 'string', default: String(DEFAULT_ROUNDS) } } });
+  const rounds = Number(values.rounds);
+  const loadBefore = os.loadavg()[0];
+  const measurements = [
+    // First: its peak of memory is that of the process.
+    ...(await step('log', () => measureLogV1())),
+    ...(await step('backends', () => measureBackends(rounds))),
+    ...(await step('recording and replaying', () => measurePipeline(rounds))),
+    ...(await step('commands', () => measureCommands(COMMAND_ROUNDS))),
+  ];
+  process.stdout.write(`${[...describeMachine(loadBefore), '', ...renderTable(measurements)].join('\n')}\n`);
+}
+
+async function step(
+  name: string,
+  measure: () => Measurement[] | Promise<Measurement[]>,
+): Promise<readonly Measurement[]> {
+  process.stderr.write(`bench: ${name}\n`);
+  return measure();
+}
+
+function describeMachine(loadBefore: number): string[] {
+  const [cpu] = os.cpus();
+  const memory = Math.round(os.totalmem() / 2 ** 30);
+  const date = new Date().toISOString().slice(0, 10);
+  const load = `${loadBefore.toFixed(1)} before, ${os.loadavg()[0].toFixed(1)} at the end`;
+  return [
+    '# Benchmarks',
+    '',
+    `Measured on ${date} by \`npm run -s bench > bench/RESULTS.md\`, all of it in one run.`,
+    '',
+    `- ${cpu?.model ?? 'unknown processor'}, ${os.availableParallelism()} cores, ${memory} GiB`,
+    `- Node ${process.version}, ${describeSystem()}`,
+    `- load average (one minute): ${load}; where it is above ${os.availableParallelism()}, other work ran on the machine`,
+    '',
+    'Rows are measured in turns, the first round warms up and is not counted. The spread is (max − min) / median; rows above',
+    `${MAX_SPREAD} are marked, for the machine was too busy to believe them. The ratio says how many times better a row is than what`,
+    'it is held against: another row, or a target. Peers in parentheses are the algorithms of the v1 reference, in Node.',
+  ];
+}
+
+function describeSystem(): string {
+  try {
+    const name = /^PRETTY_NAME="(.*)"$/m.exec(fs.readFileSync('/etc/os-release', 'utf8'))?.[1];
+    return `${name ?? os.type()}, ${os.type()} ${os.release()} ${os.arch()}`;
+  } catch {
+    return `${os.type()} ${os.release()} ${os.arch()}`;
+  }
+}
+
+function renderTable(measurements: readonly Measurement[]): string[] {
+  const summaries = new Map(measurements.map((each) => [rowName(each), summarise(each.samples)]));
+  const head = ['what', 'unit', 'median', 'min – max', 'spread', 'held against', 'ratio'];
+  const rows = measurements.map((each) => renderRow(each, summaries));
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
+}
+
+function rowName({ name, peer }: Measurement): string {
+  return peer === undefined ? name : `${name} (${peer})`;
+}
+
+function renderRow(measurement: Measurement, summaries: ReadonlyMap<string, Summary>): string[] {
+  const name = rowName(measurement);
+  const { median, min, max, spread } = summarise(measurement.samples);
+  const { heldAgainst, ratio } = compare(measurement, median, summaries);
+  const busy = spread > MAX_SPREAD ? ' (busy)' : '';
+  const range = `${number(min)} – ${number(max)}`;
+  return [name, measurement.unit, number(median), range, `${spread.toFixed(2)}${busy}`, heldAgainst, ratio];
+}
+
+function compare(
+  measurement: Measurement,
+  median: number,
+  summaries: ReadonlyMap<string, Summary>,
+): { heldAgainst: string; ratio: string } {
+  const yardstick = YARDSTICKS.find(([start]) => measurement.name.startsWith(start))?.[1];
+  const { row, target } = yardstick ?? {};
+  const other = target ?? (row === undefined ? undefined : summaries.get(row)?.median);
+  if (other === undefined || rowName(measurement) === row) return { heldAgainst: '', ratio: '' };
+  const isMoreBetter = measurement.unit.endsWith('/s');
+  const ratio = isMoreBetter ? median / other : other / median;
+  const heldAgainst = target === undefined ? `${row}` : `target ${number(target)}`;
+  return { heldAgainst, ratio: `${number(ratio)}×` };
+}
+
+/** Three digits that count, and separators. */
+function number(value: number): string {
+  return Number(value.toPrecision(value >= 1_000 ? 4 : 3)).toLocaleString('en-US');
+}
