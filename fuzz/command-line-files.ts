@@ -69,7 +69,7 @@ export class CommandFolder {
     this.#own = new Set(fs.readdirSync('.'));
   }
 
-  /** Renews the files that are damaged. */
+  /** Renews the files that are damaged: nothing of one input is left for the next. */
   damage(random: Random): void {
     const { log, observations } = this.#recordings[random() % this.#recordings.length];
     const isLogSound = random() % 4 === 0;
@@ -80,7 +80,7 @@ export class CommandFolder {
     });
     // Gone altogether, as with logs from elsewhere.
     if (random() % 4 === 0) fs.rmSync('log.vrrl.obs');
-    if (random() % 4 === 0) fs.writeFileSync('slots.jsonl', damaged(SLOTS_TEXT, random));
+    fs.writeFileSync('slots.jsonl', random() % 4 === 0 ? damaged(SLOTS_TEXT, random) : SLOTS_TEXT);
   }
 
   /** Something to read: a log, slots, or nothing. */

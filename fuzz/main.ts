@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import { InputError } from '../src/base/errors.ts';
 import { RandomWords } from '../src/base/random.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 
@@ -25,7 +26,13 @@ interface Plan {
   readonly targets: readonly FuzzTarget[];
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof InputError)) throw error;
+  console.error(`fuzz: ${error.message}`);
+  process.exitCode = 2;
+}
 
 async function main(): Promise<void> {
   const plan = await readPlan();
@@ -48,15 +55,17 @@ async function readPlan(): Promise<Plan> {
   });
   const all = await findTargets();
   const targets = all.filter(({ name }) => values.target === undefined || name === values.target);
-  if (targets.length === 0)
-    throw new Error(`there is no such target. Fix: use ${all.map(({ name }) => name).join(', ')}`);
+  if (targets.length === 0) {
+    const names = all.map(({ name }) => name).join(', ');
+    throw new InputError(`there is no target ${JSON.stringify(values.target)}`, `use one of ${names}.`);
+  }
   return { inputs: count(values.inputs), first: count(values.first), seed: count(values.seed), targets };
 }
 
 function count(text: string): number {
   const value = Number(text.replaceAll('_', ''));
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new Error(`"${text}" is no count. Fix: give a whole number`);
+  throw new InputError(`"${text}" is no count`, 'give a whole number.');
 }
 
 /** Every module of this folder that exports a target. */
