@@ -42,7 +42,8 @@ export const addDump: AddCommand = (program, context) => {
     .addHelpText('after', AFTER_HELP)
     .action(async (path, options) => {
       const { io } = context;
-      const progress = startProgress(io, 'reading', options.quiet);
+      // Where the records themselves scroll by, a bar would only be in between.
+      const progress = startProgress(io, 'reading', options.quiet === true || io.writesToTerminal);
       const storage = await openLogSource(io, path);
       try {
         const header = readHeader(storage);
