@@ -233,6 +233,16 @@ describe('restoring', () => {
     return backend.drain();
   }
 
+  it('leaves no word of what was there before', () => {
+    const machine = makeMachine();
+    const snapshot = Uint32Array.from({ length: SNAPSHOT_WORDS }, (_, index) => index + 1);
+    const { ring, control, debug, faults } = machine.memories;
+    for (const memory of [ring, control, debug, faults]) memory.fill(9);
+    machine.restore(snapshot);
+    expect([...control, ...debug.subarray(1)]).toEqual([...snapshot].filter((_, index) => index !== 1_024));
+    expect([debug[0], new Set([...ring, ...faults])]).toEqual([0, new Set([0])]);
+  });
+
   it('empties the ring and forgets what was waiting', () => {
     const backend = new ReferenceBackend(kernel);
     const snapshot = observe(backend);

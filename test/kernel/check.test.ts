@@ -198,6 +198,9 @@ describe('what a kernel is refused for', () => {
     // Its size.
     ['nested too deeply', withBody(nested(65))],
     ['nested too deeply', withValue(complemented(66))],
+    ['nested too deeply', withValue(negated(65))],
+    ['nested too deeply', withValue(added(66))],
+    ['nested too deeply', withValue(selected(66))],
     ['opcode OWN has too many statements', withBody(...Array(20_001).fill(store))],
     ['opcode OWN has too many expressions', withValue(doubled(60))],
   ])('%s', (problem, definition) => {
@@ -265,6 +268,9 @@ describe('what a kernel is refused for', () => {
       withBody({ ...loop(), atMost: 0xffff_ffff, body: [{ kind: 'break' }] }),
       withBody(nested(63)),
       withValue(complemented(64)),
+      withValue(negated(63)),
+      withValue(added(64)),
+      withValue(selected(63)),
       withBody(...Array(20_000).fill(store)),
     ]) {
       checkKernel(definition);
@@ -561,6 +567,18 @@ function nested(depth: number): Statement {
 
 function complemented(depth: number): Expression {
   return depth === 0 ? zero : { kind: 'complement', operand: complemented(depth - 1) };
+}
+
+function negated(depth: number): Expression {
+  return depth === 0 ? yes : { kind: 'not', operand: negated(depth - 1) };
+}
+
+function added(depth: number): Expression {
+  return depth === 0 ? zero : { kind: 'binary', operator: 'add', left: zero, right: added(depth - 1) };
+}
+
+function selected(depth: number): Expression {
+  return depth === 0 ? zero : { kind: 'select', condition: yes, whenTrue: selected(depth - 1), whenFalse: zero };
 }
 
 /** Small in memory, 2^times large when written out. */

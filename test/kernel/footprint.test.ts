@@ -147,6 +147,35 @@ describe('the footprint of a slot', () => {
     expect(wordsIn(writes, 'control')).toEqual([1, 170]);
   });
 
+  it('has nothing of what is certain not to be reached', () => {
+    const own = opcode('OWN', 0x4000_0000, ['chosen'], ($, chosen) => {
+      $.if(
+        chosen.equals(1),
+        () => $.finish(),
+        () => $.if(chosen.equals(2), () => $.fault(0)),
+      );
+      $.loop({ below: chosen, atMost: 1 }, () => {
+        $.store('control', 170, 1);
+        $.break();
+        $.store('control', 180, 1);
+      });
+      $.store('control', 190, 1);
+    });
+    const kernel = defineKernel({ name: 'k', slotCount: 1, opcodes: [own] });
+    const writes = [1, 2, 3].map((chosen) => {
+      const footprint = footprintOf(kernel, { slotIndex: 0, opcode: 0x4000_0000, tenant: 0, args: [chosen] });
+      return wordsIn(footprint.writes, 'control').filter((word) => word >= 160);
+    });
+    expect(writes).toEqual([[], [], [170, 190]]);
+  });
+
+  it('is not thrown by more arguments than a slot has', () => {
+    const kernel = defineKernel({ name: 'k', slotCount: 1 });
+    const args = Array.from({ length: 20 }, () => 170);
+    const { writes } = footprintOf(kernel, { slotIndex: 0, opcode: Opcode.STORE_U32, tenant: 0, args });
+    expect(touches(writes, 'control', 170)).toBe(true);
+  });
+
   it('gives up on a kernel that takes too many steps, and says that everything may be touched', () => {
     const own = opcode('OWN', 0x4000_0000, [], ($) => {
       const range = { below: 4_000, atMost: 4_000 };
