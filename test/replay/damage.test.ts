@@ -1,12 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PublishError, ReferenceBackend } from '../../src/backend/index.ts';
 import { VrrlError } from '../../src/base/errors.ts';
 import { type Judgement, judge } from '../../src/diff/index.ts';
+import { defineKernel } from '../../src/kernel/index.ts';
 import { HEADER_BYTES, RECORD_BYTES, RingLog, scanLogBytes } from '../../src/log/index.ts';
 import { FrameKind } from '../../src/observe/stream-format.ts';
+import { Opcode } from '../../src/protocol/index.ts';
+import type { SlotRequest } from '../../src/record/index.ts';
 import { planReplay, type Recording, replayOn } from '../../src/replay/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
 import { damageAtRandom, frameBounds, seededRandom } from '../observe/streams.ts';
+import { packedAdds } from './programs.ts';
 import { AddingBackend, logOnly, type Program, type RecordedRun, recordingOf, recordRun } from './recordings.ts';
 
 /** Slots that all differ; some of them have more to them than a record holds. */
@@ -370,6 +375,61 @@ describe('whatever happens to the stream', () => {
       mostAgreeing = Math.max(mostAgreeing, whole);
     }
     expect(mostAgreeing).toBe(4);
+  });
+});
+
+describe('slots of all kinds, waiting, faulting and printing too much', () => {
+  const kernel = defineKernel({ name: 'all kinds', slotCount: 6, observableWords: 40, tenantCount: 2 });
+  const anyKind = fc.oneof(
+    fc.tuple(fc.nat(9), fc.integer({ min: 161, max: 199 })).map((args) => ({ opcode: Opcode.ATOMIC_ADD, args })),
+    fc.tuple(fc.nat(9), fc.constantFrom(170, 5_000)).map((args) => ({ opcode: Opcode.STORE_U32, args })),
+    // Switches tenants on and off.
+    fc.tuple(fc.nat(1), fc.integer({ min: 3, max: 6 })).map((args) => ({ opcode: Opcode.STORE_U32, args })),
+    fc.tuple(fc.nat(199), fc.nat(39)).map((args) => ({ opcode: Opcode.LOAD_U32, args })),
+    fc.tuple(fc.nat(9), fc.integer({ min: 161, max: 170 })).map((add) => ({
+      opcode: Opcode.PACKED_SLOT,
+      args: packedAdds([add]),
+    })),
+    fc.constant({ opcode: Opcode.PRINTF, args: [1, 2, 3] }),
+  );
+  const anySlot = fc
+    .tuple(anyKind, fc.constantFrom(0, 0, 0, 1, 2, 3))
+    .map(([slot, tenant]): SlotRequest => ({ ...slot, tenant }));
+  const anyProgram = fc.array(fc.array(anySlot, { maxLength: 9 }), { minLength: 1, maxLength: 6 });
+
+  /** A recording on the reference, which is deterministic; undefined if its ring got stuck. */
+  async function recordOnReference(program: Program, capacity: number): Promise<RecordedRun | undefined> {
+    try {
+      return await recordRun(program, new ReferenceBackend(kernel), { kernel, capacity, maxDeadBytes: 2_000 });
+    } catch (error) {
+      if (error instanceof PublishError) return undefined;
+      throw error;
+    }
+  }
+
+  it.each([
+    ['nothing', 0],
+    ['the log', 1],
+    ['the stream', 2],
+    ['both', 3],
+  ])('never diverge on the backend that recorded them, whatever happened to %s', async (_what, damaged) => {
+    const capacity = fc.integer({ min: 1, max: 60 });
+    const property = fc.asyncProperty(anyProgram, capacity, anySeed, async (program, records, seed) => {
+      const run = await recordOnReference(program, records);
+      fc.pre(run !== undefined);
+      const random = seededRandom(seed);
+      const recording = openDamaged({
+        log: (damaged & 1) === 0 ? run.log : damageAtRandom(random, run.log),
+        stream: (damaged & 2) === 0 ? run.stream : damageAtRandom(random, run.stream),
+      });
+      if (recording === undefined) return;
+      const plan = planReplay(recording, { kernel });
+      for (const mode of ['chained', 'isolated'] as const) {
+        const judgement = judge(plan, [await replayOn(plan, new ReferenceBackend(kernel), { mode })], kernel);
+        expect(judgement.firstDivergence).toBeUndefined();
+      }
+    });
+    await fc.assert(property, { numRuns: 100 });
   });
 });
 
