@@ -33,7 +33,7 @@ export const PURE_PACKAGES = ['@noble/hashes'];
 export const ONE_FILE_PACKAGES = /** @type {Record<string, string>} */ ({
   'cli-progress': 'cli/progress.ts',
   'cli-table3': 'cli/render/table.ts',
-  '@bomb.sh/tab': 'cli/program.ts',
+  '@bomb.sh/tab': 'cli/completion.ts',
 });
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -208,17 +208,3 @@ describe('near-equal states', () => {
     expect(bag.collisions()).toBe(0);
   });
 });
-
-it('costs little a word', () => {
-  const words = Uint32Array.from({ length: 4353 }, (_, index) => Math.imul(index, index));
-  const out = new Uint32Array(2);
-  const nanosecondsPerWord = Array.from({ length: 20 }, () => {
-    const start = performance.now();
-    for (let round = 0; round < 200; round++) digestWords(words, 0, words.length, out, 0);
-    return ((performance.now() - start) * 1e6) / (200 * words.length);
-  });
-  const best = Math.min(...nanosecondsPerWord);
-  console.info(`digestWords: ${best.toFixed(2)} ns a word`);
-  // Three is the aim; the limit leaves room for a busy machine and for coverage counters.
-  expect(best).toBeLessThan(30);
-});

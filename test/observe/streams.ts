@@ -287,3 +287,14 @@ export function concatenate(...parts: readonly Uint8Array[]): Uint8Array {
   }
   return whole;
 }
+
+/** A storage in memory that counts the bytes read from it. */
+export class CountingStorage extends MemoryStorage {
+  bytesRead = 0;
+
+  override readAt(target: Uint8Array, position: number): number {
+    const count = super.readAt(target, position);
+    this.bytesRead += count;
+    return count;
+  }
+}
