@@ -3,7 +3,7 @@
 import { defineKernel, finishKernel, type Kernel, kernelFromJson } from '../src/kernel/index.ts';
 import { MIN_CONTROL_WORDS } from '../src/protocol/index.ts';
 import { inferSizes, type Recording } from '../src/replay/index.ts';
-import { kernelFromModule } from './user-modules.ts';
+import { kernelFromFile } from './user-modules.ts';
 
 export interface KernelChoice {
   /** Undefined if the recording is of a backend whose kernel vrrl does not know. */
@@ -26,7 +26,7 @@ export interface KernelOverrides {
  */
 export async function chooseKernel(recording: Recording, overrides: KernelOverrides): Promise<KernelChoice> {
   if (overrides.kernel !== undefined) {
-    return { kernel: resize(await kernelFromModule(overrides.kernel), overrides), source: 'given', notes: [] };
+    return { kernel: resize(await kernelFromFile(overrides.kernel), overrides), source: 'given', notes: [] };
   }
   const recorded = recording.observations?.header.kernel;
   if (recording.observations !== undefined && (recorded === null || recorded === undefined)) {

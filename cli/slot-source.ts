@@ -9,7 +9,7 @@ import { findWorkload, type WorkloadPlan } from '../src/workloads/index.ts';
 import { isBackendModule } from './backends.ts';
 import type { Io } from './io.ts';
 import { readAll, STANDARD_INPUT } from './log-source.ts';
-import { kernelFromModule } from './user-modules.ts';
+import { kernelFromFile } from './user-modules.ts';
 
 /** Where slots come from. */
 export interface SlotSource {
@@ -124,7 +124,7 @@ async function openSlots(path: string): Promise<FileHandle> {
 /** The kernel that slots are for, with the sizes asked for. */
 async function slotKernel(options: SourceOptions): Promise<Kernel> {
   const kernel =
-    options.kernel === undefined ? defineKernel({ name: 'built-in' }) : await kernelFromModule(options.kernel);
+    options.kernel === undefined ? defineKernel({ name: 'built-in' }) : await kernelFromFile(options.kernel);
   const { slotCount = kernel.slotCount, controlWords = kernel.controlWords } = options;
   return finishKernel({ ...kernel, slotCount, controlWords });
 }

@@ -1,5 +1,6 @@
-/** Kernels and backends from modules of users: whatever these throw is told as theirs, not as a bug of vrrl. */
+/** Kernels and backends from files of users: whatever these throw is told as theirs, not as a bug of vrrl. */
 
+import { readFile } from 'node:fs/promises';
 import { loadBackendFactory, loadKernel } from '../node/modules.ts';
 import {
   type Awaitable,
@@ -12,16 +13,27 @@ import {
   type Slot,
 } from '../src/backend/index.ts';
 import { InputError, VrrlError } from '../src/base/errors.ts';
-import type { Kernel } from '../src/kernel/index.ts';
+import { type Kernel, kernelFromJson } from '../src/kernel/index.ts';
 import { type ObservationLayout, resolveLayout } from '../src/observe/index.ts';
 
-/** The kernel that a module exports. */
-export async function kernelFromModule(path: string): Promise<Kernel> {
+/** The kernel that a module exports, or that a JSON file holds as `vrrl kernel --json` prints it. */
+export async function kernelFromFile(path: string): Promise<Kernel> {
+  if (path.endsWith('.json')) return kernelFromJson(await readJson(path));
   try {
     return await loadKernel(path);
   } catch (cause) {
     if (cause instanceof VrrlError) throw cause;
     throw new InputError(`the kernel module \`${path}\` failed: ${reasonOf(cause)}`, SEE_MODULE, { cause });
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8');
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const fix = 'write it with vrrl kernel --json, or name a module.';
+    throw new InputError(`the kernel \`${path}\` is no JSON: ${reasonOf(cause)}`, fix, { cause });
   }
 }
 

@@ -12,14 +12,14 @@ import {
 } from '../../src/kernel/index.ts';
 import type { AddCommand } from '../context.ts';
 import { tidyJson } from '../render/json.ts';
-import { kernelFromModule } from '../user-modules.ts';
+import { kernelFromFile } from '../user-modules.ts';
 
 export const addKernel: AddCommand = (program, context) => {
   program
     .command('kernel')
     .description('print a kernel: the built-in one, one from a module, or the one that a log was recorded with')
-    .argument('[file]', 'a kernel module, or a log with observations beside it')
-    .option('--json', 'print it as data')
+    .argument('[file]', 'a kernel module or kernel in JSON, or a log with observations beside it')
+    .option('--json', 'print it as data, for --kernel FILE.json')
     .option('--wgsl', 'print it lowered to WGSL')
     .addHelpText(
       'after',
@@ -36,7 +36,7 @@ export const addKernel: AddCommand = (program, context) => {
 
 async function findKernel(file: string | undefined): Promise<Kernel> {
   if (file === undefined) return defineKernel({ name: 'built-in' });
-  if (/\.[cm]?[jt]s$/.test(file)) return kernelFromModule(file);
+  if (/\.([cm]?[jt]s|json)$/.test(file)) return kernelFromFile(file);
   const recording = openRecording(file);
   try {
     const recorded = recording.observations?.header.kernel;

@@ -41,7 +41,7 @@ export const addRecord: AddCommand = (program, context) => {
     .option('--input <file>', 'the file that the workload works on, or - for standard input')
     .option('--slots <file>', 'publish slots read as JSON lines from a file, or from standard input with -')
     .option('--backend <name>', 'reference, threads, or the path of a module with a backend of your own', 'threads')
-    .option('--kernel <file>', 'a module whose default export is a kernel (with --slots)')
+    .option('--kernel <file>', 'a module whose default export is a kernel, or one in JSON (with --slots)')
     .option('--slot-count <n>', 'slots of the ring', integer(1, MAX_SLOT_COUNT))
     .option('--control-words <n>', 'words of control memory (with --slots)', integer(160, 1 << 24))
     .option('--capacity <n>', 'records that the log keeps before it wraps', integer(1, MAX_CAPACITY), 65_536)

@@ -71,7 +71,7 @@ export const addReplay: AddCommand = (program, context) => {
         .choices(['chained', 'isolated'] as const)
         .default('chained'),
     )
-    .option('--kernel <file>', 'a module whose default export is a kernel; default: the recorded one')
+    .option('--kernel <file>', 'a module whose default export is a kernel, or one in JSON; default: the recorded one')
     .option('--slot-count <n>', 'slots of the ring; default: recorded or inferred', integer(1, MAX_SLOT_COUNT))
     .option('--control-words <n>', 'words of control memory; default: recorded or inferred', integer(160, 1 << 24))
     .option('--observations <file>', 'read observations from here instead of <log>.obs')

@@ -24,7 +24,19 @@ describe('kernel', () => {
     expect((await vrrl(['kernel', log])).out).toContain(`identity ${kernel.identity}`);
   });
 
+  test('prints one as data that --kernel takes', async () => {
+    const log = await makeRecording(folder.at('json.vrrl'), countingKernel('right'), soundEpochs(2));
+    const json = folder.write('counting.json', (await vrrl(['kernel', log, '--json'])).out);
+    expect((await vrrl(['kernel', json])).out).toBe((await vrrl(['kernel', log])).out);
+    const options = ['--kernel', json, '--backend', 'reference', '--json'];
+    const { exitCode, json: judgement } = await vrrlJson(['replay', log, ...options]);
+    expect({ exitCode, judgement }).toMatchObject({ exitCode: 0, judgement: { kernel: { source: 'given' } } });
+  });
+
   test.each([
+    ['JSON that is none', () => folder.write('broken.json', '{"name":'), 'no JSON'],
+    ['JSON that is no kernel', () => folder.write('other.json', '{"name":"x"}'), 'tables'],
+    ['a JSON file that is not there', () => folder.at('nowhere.json'), 'nowhere.json'],
     ['a log that names none', () => goldenLog('fresh-8x5'), 'does not say'],
     ['a module that is not there', () => folder.at('nowhere.mjs'), 'nowhere.mjs'],
     ['a module without one', () => folder.write('empty.mjs', 'export const x = 1;'), 'no kernel'],
