@@ -9,8 +9,6 @@ import { FAILURE_CLASS_NAMES, type RecordColumns } from './records.ts';
 import { type ProgressListener, RowReader, type RowVisitor } from './rows.ts';
 import { HEADER_BYTES, logBytes, RECORD_BYTES, RECORD_MAGIC, recordOffset } from './v1-layout.ts';
 
-export { readHeader } from './header.ts';
-
 /** Records that are known to be lost, by what became of them. */
 export interface LogLoss {
   /** Positions whose record magic is neither 0 nor that of a record, in the unwritten part of the log too. */
