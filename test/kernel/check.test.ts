@@ -268,6 +268,7 @@ describe('what a kernel is refused for', () => {
       withBody({ ...loop(), atMost: 0xffff_ffff, body: [{ kind: 'break' }] }),
       withBody(nested(63)),
       withValue(complemented(64)),
+      withBody({ ...store, value: complemented(64) }),
       withValue(negated(63)),
       withValue(added(64)),
       withValue(selected(63)),

@@ -11,6 +11,7 @@ import {
   planMemory,
   RoutineBuilder,
   touches,
+  type Value,
 } from '../../src/kernel/index.ts';
 import { Opcode, Priority } from '../../src/protocol/index.ts';
 import { packedArguments } from './protocol-model.ts';
@@ -84,9 +85,14 @@ describe('the footprint of a slot', () => {
       expect(words).toContain(167);
     });
 
-    it('such as a slot that another may store over', () => {
+    it.each<[string, (routine: RoutineBuilder, a: Value) => Value]>([
+      ['of a number that it is given', (_, a) => a.times(16).plus(6)],
+      ['that begins at a number it is given', (_, a) => a.plus(6)],
+      ['behind its own', ($) => $.parameter('slotBase').plus(16 + 6)],
+      ['before its own', ($) => $.parameter('slotBase').minus(16 - 6)],
+    ])('such as the words of a slot if a lane may store over those of a slot %s', (_where, index) => {
       const words = writesOf(($, a) => {
-        $.storePlain('ring', a.times(16).plus(5), 7);
+        $.storePlain('ring', index($, a), 7);
         $.store('control', $.loadPlain('ring', $.parameter('slotBase').plus(6)).plus(160), 1);
       });
       expect(words).toContain(167);
@@ -114,6 +120,26 @@ describe('the footprint of a slot', () => {
         $.store('control', count.plus(160), 1);
       });
       expect(words).toEqual(expect.arrayContaining([160, 161, 162, 163]));
+    });
+
+    it('such as whether a loop takes any turn', () => {
+      const words = writesOf(($) => {
+        const chosen = $.variable(163);
+        $.loop({ from: $.load('control', 200), below: 9, atMost: 9 }, () => $.assign(chosen, 165));
+        $.store('control', chosen, 1);
+      });
+      expect(words).toEqual(expect.arrayContaining([163, 165]));
+    });
+
+    it('such as what an earlier turn of a long loop assigned', () => {
+      const words = writesOf(($) => {
+        const chosen = $.variable(163);
+        $.loop({ below: 5_000, atMost: 5_000 }, () => {
+          $.store('control', chosen, 1);
+          $.assign(chosen, 165);
+        });
+      });
+      expect(words).toEqual(expect.arrayContaining([163, 165]));
     });
 
     it('such as whether a loop was left early', () => {
