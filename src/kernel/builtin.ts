@@ -46,37 +46,49 @@ export function plainTurn(): readonly Statement[] {
   return $.statements;
 }
 
+const ONE_ACCESS = { promisesAtomicity: true };
+/** What takes several accesses promises nothing, as in the protocol. */
+const SEVERAL_ACCESSES = { promisesAtomicity: false };
+
 /** The opcodes of the protocol that a kernel can run by itself. */
 export function builtinOpcodes(): readonly OpcodeDefinition[] {
   return [
-    writeOpcode('NOP', Opcode.NOP, [], () => {}, true),
+    writeOpcode('NOP', Opcode.NOP, [], () => {}, ONE_ACCESS),
     writeOpcode(
       'STORE_U32',
       Opcode.STORE_U32,
       ['value', 'word'],
       ($, value, word) => $.store('control', word, value),
-      true,
+      ONE_ACCESS,
     ),
     writeOpcode(
       'ATOMIC_ADD',
       Opcode.ATOMIC_ADD,
       ['amount', 'word'],
       ($, amount, word) => void $.atomicAdd('control', word, amount),
-      true,
+      ONE_ACCESS,
     ),
-    // Two accesses each, as in the protocol, hence no promise.
-    writeOpcode('LOAD_U32', Opcode.LOAD_U32, ['word', 'result'], writeLoad, false),
-    writeOpcode('COMPARE_SWAP', Opcode.COMPARE_SWAP, ['word', 'expected', 'desired'], writeCompareSwap, false),
-    writeOpcode('MEMCPY', Opcode.MEMCPY, ['from', 'to', 'words'], writeMemcpy, false),
-    writeOpcode('BATCH_FENCE', Opcode.BATCH_FENCE, ['itemCount', 'tag'], writeBatchFence, false),
-    writeOpcode('PRINTF', Opcode.PRINTF, ['format', 'first', 'second'], writePrintf, false),
-    writeOpcode('PACKED_SLOT', Opcode.PACKED_SLOT, PACKED_ARGUMENT_NAMES, writePackedSlot, false),
+    writeOpcode('LOAD_U32', Opcode.LOAD_U32, ['word', 'result'], writeLoad, SEVERAL_ACCESSES),
+    writeOpcode(
+      'COMPARE_SWAP',
+      Opcode.COMPARE_SWAP,
+      ['word', 'expected', 'desired'],
+      writeCompareSwap,
+      SEVERAL_ACCESSES,
+    ),
+    writeOpcode('MEMCPY', Opcode.MEMCPY, ['from', 'to', 'words'], writeMemcpy, SEVERAL_ACCESSES),
+    writeOpcode('BATCH_FENCE', Opcode.BATCH_FENCE, ['itemCount', 'tag'], writeBatchFence, SEVERAL_ACCESSES),
+    writeOpcode('PRINTF', Opcode.PRINTF, ['format', 'first', 'second'], writePrintf, SEVERAL_ACCESSES),
+    writeOpcode('PACKED_SLOT', Opcode.PACKED_SLOT, PACKED_ARGUMENT_NAMES, writePackedSlot, {
+      ...SEVERAL_ACCESSES,
+      loadsArguments: false,
+    }),
     writeOpcode(
       'SHUTDOWN',
       Opcode.SHUTDOWN,
       [],
       ($) => void $.atomicExchange('control', ControlWord.SHUTDOWN, 1),
-      true,
+      ONE_ACCESS,
     ),
   ];
 }

@@ -36,6 +36,10 @@ const MAX_STATEMENTS = 20_000;
 /** Of a routine. A value that is built from itself over and over is small in memory and endless as a program. */
 const MAX_EXPRESSIONS = 200_000;
 const MAX_PROBLEMS = 20;
+/** Every dispatch is lowered to a choice among all of them. */
+const MAX_OPCODES = 4_096;
+/** Names end up on terminals and in comments: nothing that moves a cursor or ends a line. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
 /** A problem quotes what it is about, which may be megabytes. */
 const MAX_PROBLEM_LENGTH = 2_000;
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
@@ -62,7 +66,9 @@ function checkConfiguration(kernel: KernelDefinition, problems: string[]): void 
     if (!condition) problems.push(problem);
   };
   if (!isObject(kernel)) return void problems.push('it is not an object');
-  expect(typeof kernel.name === 'string' && kernel.name.length > 0 && kernel.name.length <= 200, 'the name is missing');
+  const hasName = typeof kernel.name === 'string' && kernel.name.length > 0 && kernel.name.length <= 200;
+  expect(hasName, 'the name is missing');
+  expect(!hasName || !UNPRINTABLE.test(kernel.name), 'the name has characters that cannot be printed');
   expect(within(kernel.slotCount, 1, MAX_SLOT_COUNT), `slotCount ${kernel.slotCount} is not 1 … ${MAX_SLOT_COUNT}`);
   expect(
     within(kernel.controlWords, MIN_CONTROL_WORDS, MAX_CONTROL_WORDS),
@@ -75,6 +81,7 @@ function checkConfiguration(kernel: KernelDefinition, problems: string[]): void 
   for (const list of ['tables', 'turn', 'opcodes', 'regions'] as const) {
     expect(Array.isArray(kernel[list]), `${list} is not a list`);
   }
+  expect(!Array.isArray(kernel.opcodes) || kernel.opcodes.length <= MAX_OPCODES, `more than ${MAX_OPCODES} opcodes`);
   if (problems.length > 0) return;
   for (const list of ['tables', 'opcodes', 'regions'] as const) {
     expect([...kernel[list]].every(isObject), `${list} has something else than objects`);

@@ -24,20 +24,21 @@ export function opcode(
   if (!isWord(code) || isSystemOpcode(code)) {
     throw new KernelError([`opcode ${name}: ${code} belongs to the protocol`], 'take a number from 0x40000000 up.');
   }
-  return writeOpcode(name, code, argumentNames, write, options.promisesAtomicity ?? false);
+  return writeOpcode(name, code, argumentNames, write, { promisesAtomicity: options.promisesAtomicity ?? false });
 }
 
-/** As {@link opcode}, for any number. */
+/** As {@link opcode}, for any number; with `loadsArguments: false` the handler loads what it needs by itself. */
 export function writeOpcode(
   name: string,
   code: number,
   argumentNames: readonly string[],
   write: (routine: RoutineBuilder, ...args: Value[]) => void,
-  promisesAtomicity: boolean,
+  options: { promisesAtomicity: boolean; loadsArguments?: boolean },
 ): OpcodeDefinition {
+  const { promisesAtomicity, loadsArguments = true } = options;
   const routine = new RoutineBuilder(HANDLER_PARAMETERS);
   const argumentBase = routine.parameter('argumentBase');
-  const values = argumentNames.map((argument, index) => routine.loadPlain('ring', argumentBase.plus(index), argument));
-  write(routine, ...values);
+  const load = (argument: string, index: number) => routine.loadPlain('ring', argumentBase.plus(index), argument);
+  write(routine, ...(loadsArguments ? argumentNames.map(load) : []));
   return { name, code, argumentNames: [...argumentNames], promisesAtomicity, body: routine.statements };
 }

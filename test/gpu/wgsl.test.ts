@@ -16,7 +16,9 @@ describe('kernels lowered to WGSL', () => {
 
   it('keep a name from ending the comment that it stands in', () => {
     for (const end of ['\n', '\r', '\u2028', '\u2029', '\u0085', '\v', '\f']) {
-      const [first] = lowerToWgsl(defineKernel({ name: `a${end}fn turn() {}` })).split('\n');
+      // The check refuses such names; the lowering does not rely on it.
+      const kernel = { ...defineKernel({ name: 'k' }), name: `a${end}fn turn() {}` };
+      const [first] = lowerToWgsl(kernel).split('\n');
       expect(first).toBe('// Kernel a?fn turn() {}, 256 slots.');
     }
   });

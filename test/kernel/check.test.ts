@@ -63,6 +63,8 @@ describe('what a kernel is refused for', () => {
     ['the name is missing', definitionOf({ name: '' })],
     ['the name is missing', definitionOf({ name: 'k'.repeat(201) })],
     ['the name is missing', definitionOf({ name: 7 })],
+    ['the name has characters that cannot be printed', definitionOf({ name: 'k\u001b[2J' })],
+    ['the name has characters that cannot be printed', definitionOf({ name: 'k\u2028' })],
     ['slotCount 0 is not 1 … 1048576', definitionOf({ slotCount: 0 })],
     ['slotCount 1048577 is not 1 … 1048576', definitionOf({ slotCount: 1_048_577 })],
     ['slotCount 1.5 is not 1 … 1048576', definitionOf({ slotCount: 1.5 })],

@@ -79,18 +79,6 @@ describe('a printed kernel', () => {
     `);
     expect(routine(text, 'opcode PACKED_SLOT')).toMatchInlineSnapshot(`
       "opcode PACKED_SLOT = 0x80000001 (payload0, payload1, payload2, payload3, payload4, payload5, payload6, payload7, payload8, payload9, payload10, payload11)
-        let payload0 = plain load ring[argumentBase + 0]
-        let payload1 = plain load ring[argumentBase + 1]
-        let payload2 = plain load ring[argumentBase + 2]
-        let payload3 = plain load ring[argumentBase + 3]
-        let payload4 = plain load ring[argumentBase + 4]
-        let payload5 = plain load ring[argumentBase + 5]
-        let payload6 = plain load ring[argumentBase + 6]
-        let payload7 = plain load ring[argumentBase + 7]
-        let payload8 = plain load ring[argumentBase + 8]
-        let payload9 = plain load ring[argumentBase + 9]
-        let payload10 = plain load ring[argumentBase + 10]
-        let payload11 = plain load ring[argumentBase + 11]
         let header = plain load ring[argumentBase]
         let count = (header & 255) min 4
         let metadataWords = ((count * 2) + 5) >> 2
