@@ -150,8 +150,12 @@ async function replayOnAll(
 ): Promise<readonly BackendReplay[]> {
   const replays: BackendReplay[] = [];
   const faults: BackendFaultError[] = [];
+  // All of them first: a name that is wrong must not show when the others have run for an hour.
+  const factories = new Map<string, BackendFactory>();
   for (const name of flags.backend) {
-    const factory = await backendFactory(name, choice.kernel, flags, io.note);
+    factories.set(name, await backendFactory(name, choice.kernel, flags, io.note));
+  }
+  for (const [name, factory] of factories) {
     const made = await makeOrFault(factory);
     if (made instanceof BackendFaultError) faults.push(made);
     else replays.push(await replayOnBackend(io, plan, name, made, choice, flags, replays.length === 0));

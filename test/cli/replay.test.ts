@@ -234,6 +234,16 @@ describe('replay with a backend that fails', () => {
     expect(JSON.stringify(json)).toContain('no driver');
   });
 
+  test('one that is named wrong is found out before the others run', async () => {
+    const backends = ['--backend', 'reference,cuda', '--replicas', '10000000'];
+    expect((await vrrl(['replay', folder.at('sound.vrrl'), ...backends])).exitCode).toBe(2);
+  });
+
+  test('one that is named twice runs once', async () => {
+    const { json } = await judged(folder.at('sound.vrrl'), '--backend', 'reference,reference');
+    expect(json.backends).toHaveLength(1);
+  });
+
   test('without any other there is only the error', async () => {
     const module = folder.write('none.mjs', "export default () => { throw new Error('no driver'); }");
     const { exitCode, err, out } = await vrrl(['replay', folder.at('sound.vrrl'), '--backend', module]);
