@@ -206,6 +206,15 @@ describe('record on a backend of a module', () => {
     expect(err).toContain(what);
   });
 
+  test('a workload whose result is wrong ends with 1', async () => {
+    const forgetful = broken("slotCount: 64, layout: { areas: [{ name: 'control', words: 1024 }], regions: [] }");
+    const module = folder.write(`forgetful-${number}.mjs`, forgetful);
+    const input = folder.write('three.txt', 'aaa');
+    const argv = ['record', log, '--workload', 'histogram', '--input', input, '--backend', module];
+    const { exitCode, err } = await vrrl(argv);
+    expect({ exitCode, err }).toMatchObject({ exitCode: 1, err: expect.stringContaining('the result is wrong: byte') });
+  });
+
   test('a stop that fails spoils nothing', async () => {
     const module = folder.write(`broken-${number}.mjs`, broken("stop() { throw new Error('stuck') }"));
     const { exitCode, err } = await vrrl(['record', log, '--slots', jobs, '--backend', module]);
