@@ -5,6 +5,7 @@ import { type ComparedSide, compareStreams, judge } from '../../src/diff/index.t
 import { defineKernel } from '../../src/kernel/index.ts';
 import { HEADER_BYTES, RECORD_BYTES } from '../../src/log/index.ts';
 import { ObservationReader } from '../../src/observe/index.ts';
+import { FrameKind } from '../../src/observe/stream-format.ts';
 import { Opcode } from '../../src/protocol/index.ts';
 import type { SlotRequest } from '../../src/record/index.ts';
 import { ObservationSaver, planReplay, type ReplayMode, type ReplayPlan, replayOn } from '../../src/replay/index.ts';
@@ -12,6 +13,7 @@ import { MemoryStorage } from '../../src/storage/index.ts';
 import {
   AddingBackend,
   DisturbedBackend,
+  framesOf,
   logOnly,
   type Program,
   type RecordedRun,
@@ -68,6 +70,7 @@ describe('a saved replay', () => {
       firstDivergence: undefined,
       unknownEpochs: [],
     });
+    expect(saved.observations.initialWords).toEqual(recordingOf(run).observations?.initialWords);
     expect(saved.observations.cleanEnd).toBe(true);
     expect(saved.observations.epochCount).toBe(4);
   });
@@ -240,6 +243,17 @@ describe('two runs', () => {
     const comparison = compareStreams(sideOf('left', left), sideOf('right', { ...right, log }), kernel);
     expect(comparison.epochs).toMatchObject({ agreeing: 3, unknown: 1 });
     expect(comparison.unknownEpochs[0].epoch).toBe(1);
+  });
+
+  it('of which one stream has lost epochs are compared from where it knows the state again', async () => {
+    const slots = [...program, [add(5, 171)], [add(6, 171)]];
+    const left = await recordRun(slots, reference(), { kernel });
+    const right = await recordRun(slots, reference(), { kernel, startNs: LATER, keyframeInterval: 1 });
+    const stream = right.stream.slice();
+    for (const { start, end } of framesOf(stream, FrameKind.EPOCH).slice(1, 3)) stream.fill(0x5a, start, end);
+    const comparison = compareStreams(sideOf('left', left), sideOf('right', { ...right, stream }), kernel);
+    expect(comparison.epochs).toMatchObject({ total: 6, agreeing: 4, unknown: 2 });
+    expect(comparison.unknownEpochs.map(({ epoch }) => epoch)).toEqual([1, 2]);
   });
 
   it('that observe different words cannot be compared', async () => {

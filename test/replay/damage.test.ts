@@ -10,9 +10,17 @@ import { Opcode } from '../../src/protocol/index.ts';
 import type { SlotRequest } from '../../src/record/index.ts';
 import { planReplay, type Recording, replayOn } from '../../src/replay/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
-import { damageAtRandom, frameBounds, seededRandom } from '../observe/streams.ts';
+import { damageAtRandom, seededRandom } from '../observe/streams.ts';
 import { packedAdds } from './programs.ts';
-import { AddingBackend, logOnly, type Program, type RecordedRun, recordingOf, recordRun } from './recordings.ts';
+import {
+  AddingBackend,
+  framesOf,
+  logOnly,
+  type Program,
+  type RecordedRun,
+  recordingOf,
+  recordRun,
+} from './recordings.ts';
 
 /** Slots that all differ; some of them have more to them than a record holds. */
 function mixedSlots(counts: readonly number[]): Program {
@@ -432,14 +440,6 @@ describe('slots of all kinds, waiting, faulting and printing too much', () => {
     await fc.assert(property, { numRuns: 100 });
   });
 });
-
-/** Where the frames of a kind are in an undamaged stream. */
-function framesOf(stream: Uint8Array, kind: number): { readonly start: number; readonly end: number }[] {
-  const bounds = frameBounds(stream);
-  const view = new DataView(stream.buffer);
-  const frames = bounds.slice(0, -1).map((start, frame) => ({ start, end: bounds[frame + 1] }));
-  return frames.filter(({ start }) => view.getUint32(start, true) === kind);
-}
 
 describe('a recording with its log alone', () => {
   it('agrees with itself, and says that nothing was recorded to compare with', async () => {

@@ -12,6 +12,7 @@ import {
 import { type RecordedEpoch, RecordingSession, type SlotRequest } from '../../src/record/index.ts';
 import { type Recording, replayOn } from '../../src/replay/index.ts';
 import { MemoryStorage, type Storage, StorageError } from '../../src/storage/index.ts';
+import { frameBounds } from '../observe/streams.ts';
 
 /** The slots of an epoch each, without fences. */
 export type Program = readonly (readonly SlotRequest[])[];
@@ -92,6 +93,14 @@ function writerOptions({ maxDeadBytes, keyframeInterval }: RunOptions): Observat
     ...(maxDeadBytes === undefined ? {} : { maxDeadBytes }),
     ...(keyframeInterval === undefined ? {} : { keyframeInterval }),
   };
+}
+
+/** Where the frames of a kind are in an undamaged stream. */
+export function framesOf(stream: Uint8Array, kind: number): { readonly start: number; readonly end: number }[] {
+  const bounds = frameBounds(stream);
+  const view = new DataView(stream.buffer);
+  const frames = bounds.slice(0, -1).map((start, frame) => ({ start, end: bounds[frame + 1] }));
+  return frames.filter(({ start }) => view.getUint32(start, true) === kind);
 }
 
 /** What a reader of the two files has; without a stream there are no observations. */
