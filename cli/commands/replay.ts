@@ -197,6 +197,9 @@ function observationsOption(value: string | boolean | undefined): string | false
   return value === true ? undefined : value;
 }
 
+/** Snapshots kept for explaining differences, over all backends of a command. */
+const KEPT_SNAPSHOT_BYTES = 48 * 2 ** 20;
+
 async function replayOnBackend(
   io: Io,
   plan: ReplayPlan,
@@ -212,6 +215,7 @@ async function replayOnBackend(
     return await replayOn(plan, backend, {
       mode: flags.mode,
       replicas: flags.replicas,
+      keptSnapshotBytes: Math.floor(KEPT_SNAPSHOT_BYTES / flags.backend.length),
       onProgress: (done, total) => progress.update(done, total),
       ...(saving === undefined ? {} : { saver: saving.saver }),
     });

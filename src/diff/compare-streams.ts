@@ -79,13 +79,20 @@ function checkLayouts(left: ComparedSide, right: ComparedSide): void {
   throw new InputError(`${left.name} and ${right.name} observe different words`, 'compare runs of one kernel.');
 }
 
-/** The epochs of both sides, each once, in order. */
+/** Every epoch from the first that a side has to the last that it speaks of, those that were lost in between included. */
 function ordinalsOf(...sides: readonly ComparedSide[]): number[] {
-  const ordinals = new Set<number>();
-  for (const { observations } of sides) {
-    for (let index = 0; index < observations.epochCount; index += 1) ordinals.add(observations.epoch(index).ordinal);
-  }
-  return [...ordinals].sort((first, second) => first - second);
+  const present = sides.filter(({ observations }) => observations.epochCount > 0);
+  if (present.length === 0) return [];
+  const first = Math.min(...present.map(({ observations }) => observations.firstOrdinal));
+  const end = Math.max(...present.map(({ observations }) => endOrdinalOf(observations)));
+  return Array.from({ length: end - first }, (_, index) => first + index);
+}
+
+/** One more than the last epoch that a stream has, or one that it must have had: what was lost at its end is a gap too. */
+function endOrdinalOf(observations: ObservationReader): number {
+  const last = observations.epoch(observations.epochCount - 1).ordinal;
+  // Without an end frame nobody can say that there was nothing more.
+  return observations.cleanEnd ? last + 1 : last + 2;
 }
 
 interface ObservedSide {

@@ -62,7 +62,14 @@ function judgeEpoch(epochs: readonly EpochReplay[]): Verdict {
   const relation = relateAll(outcomesWithExpected(epochs));
   if (relation !== 'same') return relation === 'different' ? 'diverge' : 'unknown';
   // A backend that never came here because it had diverged before has said nothing about this epoch.
-  return epochs.length > 0 && epochs.every((epoch) => epoch.replicas > 0) ? 'agree' : 'unknown';
+  if (epochs.length === 0 || epochs.some((epoch) => epoch.replicas === 0)) return 'unknown';
+  return isAlone(epochs) ? 'unknown' : 'agree';
+}
+
+/** Whether there is one outcome and nothing to compare it with: that is no agreement. */
+function isAlone(epochs: readonly EpochReplay[]): boolean {
+  const replicas = epochs.reduce((sum, epoch) => sum + epoch.replicas, 0);
+  return epochs.every((epoch) => epoch.expected === undefined) && replicas === 1;
 }
 
 function outcomesWithExpected(epochs: readonly EpochReplay[]): ComparableOutcome[] {
@@ -220,10 +227,15 @@ function unknownEpochs(
     if (listed.length === MAX_UNKNOWN_LISTED) break;
     if (isNotReached(replays, index)) continue;
     const reasons = new Set(replays.flatMap((replay) => replay.epochs[index].unknownReasons));
-    if (reasons.size === 0) reasons.add(replays.length === 0 ? 'nothing was run' : DROPPED_RECORDS);
+    if (reasons.size === 0) reasons.add(unnamedReason(replays.map((replay) => replay.epochs[index])));
     listed.push({ epoch: epoch.ordinal, reasons: [...reasons] });
   }
   return listed;
+}
+
+function unnamedReason(epochs: readonly EpochReplay[]): string {
+  if (epochs.length === 0) return 'nothing was run';
+  return isAlone(epochs) ? 'one replica ran, and nothing was recorded to compare it with' : DROPPED_RECORDS;
 }
 
 const DROPPED_RECORDS =

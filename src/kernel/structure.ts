@@ -1,6 +1,6 @@
 /** Questions about the shape of a kernel that more than one lowering asks. */
 
-import { PACKED_ARGUMENT_COUNT, SLOT_WORDS } from '../protocol/index.ts';
+import { PACKED_ARGUMENT_COUNT, SLOT_WORDS, SlotWord } from '../protocol/index.ts';
 import type { Expression, OpcodeDefinition, Statement } from './ir.ts';
 
 /** Whether a packed slot may hold the opcode: it reads few enough arguments and dispatches nothing itself. */
@@ -13,6 +13,34 @@ function dispatches(statements: readonly Statement[]): boolean {
     if (statement.kind === 'if') return dispatches(statement.whenTrue) || dispatches(statement.whenFalse);
     if (statement.kind === 'loop') return dispatches(statement.body);
     return statement.kind === 'dispatch';
+  });
+}
+
+/** The words of a slot that a record with so many arguments holds: opcode, tenant, and those arguments. */
+function isRecorded(index: Expression, argumentCount: number): boolean {
+  if (index.kind === 'local') return index.name === 'slotBase' || (index.name === 'argumentBase' && argumentCount > 0);
+  if (index.kind !== 'binary' || index.operator !== 'add' || index.right.kind !== 'constant') return false;
+  if (index.left.kind !== 'local') return false;
+  const { name } = index.left;
+  const offset = index.right.value;
+  if (name === 'argumentBase') return offset < argumentCount;
+  if (name !== 'slotBase') return false;
+  return offset < SlotWord.PRIORITY || (offset >= SlotWord.ARGUMENTS && offset < SlotWord.ARGUMENTS + argumentCount);
+}
+
+/**
+ * Whether statements load no words of a slot but those that a record with so many arguments holds, as far as their text
+ * tells: an index that is computed may be any.
+ */
+export function readsOnlyRecorded(statements: readonly Statement[], argumentCount: number): boolean {
+  return statements.every((statement) => {
+    if (statement.kind === 'if') {
+      return (
+        readsOnlyRecorded(statement.whenTrue, argumentCount) && readsOnlyRecorded(statement.whenFalse, argumentCount)
+      );
+    }
+    if (statement.kind === 'loop') return readsOnlyRecorded(statement.body, argumentCount);
+    return statement.kind !== 'load' || statement.memory !== 'ring' || isRecorded(statement.index, argumentCount);
   });
 }
 

@@ -7,7 +7,7 @@ import type { Finding } from './findings.ts';
 import { type OpenOptions, openLog } from './open-log.ts';
 import { type FailureEvidence, type LogRecord, RecordColumns } from './records.ts';
 import { readStrictly } from './replay-strict.ts';
-import { HEADER_LAYOUT, RECORD_BYTES, RECORD_WORDS, recordOffset } from './v1-layout.ts';
+import { HEADER_BYTES, HEADER_LAYOUT, RECORD_BYTES, RECORD_LAYOUT, RECORD_WORDS, recordOffset } from './v1-layout.ts';
 
 /** A batch is written in pieces of at most this many records, 1 MiB. */
 const BATCH_RECORDS = 16_384;
@@ -140,7 +140,7 @@ export class RingLog {
   #append(record: LogRecord, failure: FailureEvidence | undefined): void {
     checkRecord(record, failure);
     storeRecord(record, failure, this.#record.words, 0);
-    this.#storage.writeAt(this.#record.bytes, recordOffset(this.#cursor));
+    this.#writeRecords(this.#record.bytes, this.#cursor);
     this.#moveCursor(this.#cursor + 1 === this.capacity ? 0 : this.#cursor + 1);
   }
 
@@ -151,10 +151,30 @@ export class RingLog {
       const run = Math.min(count - index, this.capacity - position, BATCH_RECORDS);
       const { words, bytes } = this.#reserveBatch(run);
       for (let row = 0; row < run; row += 1) storeRow(index + row, words, row * RECORD_WORDS);
-      this.#storage.writeAt(bytes.subarray(0, run * RECORD_BYTES), recordOffset(position));
+      this.#writeRecords(bytes.subarray(0, run * RECORD_BYTES), position);
       index += run;
       position = (position + run) % this.capacity;
       this.#moveCursor(position);
+    }
+  }
+
+  /** A write that fails may leave a record in part. What does not count must not read like one that does. */
+  #writeRecords(bytes: Uint8Array, position: number): void {
+    try {
+      this.#storage.writeAt(bytes, recordOffset(position));
+    } catch (error) {
+      this.#eraseMagics(position, bytes.length / RECORD_BYTES);
+      throw error;
+    }
+  }
+
+  #eraseMagics(position: number, records: number): void {
+    const blank = new Uint8Array(RECORD_LAYOUT.magic.bytes);
+    try {
+      const end = Math.min(position + records, Math.ceil((this.#storage.size() - HEADER_BYTES) / RECORD_BYTES));
+      for (let index = position; index < end; index += 1) this.#storage.writeAt(blank, recordOffset(index));
+    } catch {
+      // The error that is on its way says more.
     }
   }
 

@@ -251,7 +251,10 @@ export class RecordingSession {
     for (const [index, { slot }] of batch.entries()) {
       if (hasRest(slot)) rests.push(restOf(slot, firstSequence + index));
     }
-    if (rests.length > 0) observations.appendSlotRest(...rests);
+    // In pieces: an argument list has room for some ten thousand, a ring for a million.
+    for (let start = 0; start < rests.length; start += RESTS_AT_ONCE) {
+      observations.appendSlotRest(...rests.slice(start, start + RESTS_AT_ONCE));
+    }
   }
 
   async #drain(): Promise<void> {
@@ -310,6 +313,8 @@ export class RecordingSession {
 /** What a v1 record holds of the arguments, and what is left. */
 const FIRST_REST_ARGUMENT = RECORD_ARGUMENT_COUNT;
 const REST_ARGUMENT_COUNT: number = ARGUMENT_COUNT - FIRST_REST_ARGUMENT;
+
+const RESTS_AT_ONCE = 4_096;
 
 function hasRest(slot: Slot): boolean {
   if (slot.priority !== Priority.NORMAL) return true;

@@ -94,7 +94,8 @@ export function cutByStream(
     cutter.cutObserved(observations.epoch(observed), observed);
   }
   const { cuts, overwritten } = cutter;
-  if (overwritten > 0) notes.push(`${overwritten} older epochs were observed, but records of theirs are overwritten`);
+  const older = overwritten + observations.overwrittenEpochs;
+  if (older > 0) notes.push(`${older} older epochs were observed, but records of theirs are overwritten`);
   const rest = alignment.newestSequence + 1 - cutter.nextSequence;
   if (rest > 0) notes.push(`the last ${rest} records were published, but their epoch was never observed`);
   cutter.cutRest();

@@ -3,7 +3,7 @@
  * when it drained, or with the reasons why it cannot be judged.
  */
 
-import { findOpcode, type Kernel } from '../kernel/index.ts';
+import { findOpcode, type Kernel, type OpcodeDefinition, readsOnlyRecorded } from '../kernel/index.ts';
 import { type LogScan, RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
 import type { ObservationReader, ObservedEpoch } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, opcodeName, Priority } from '../protocol/index.ts';
@@ -105,7 +105,9 @@ function startsRecording(epochs: readonly PlannedEpoch[]): boolean {
 function startsLog(scan: LogScan): boolean {
   const { columns } = scan;
   // A log that began when the kernel was running already has records, but not the state before them.
-  return !isFull(scan) && columns.position[0] === 0 && columns.epoch[0] === 0;
+  const isCutShort = scan.findings.some(({ kind }) => kind === 'bodyTruncated');
+  // What a file that was cut short held beyond its end may have been older records.
+  return !isFull(scan) && !isCutShort && columns.position[0] === 0 && columns.epoch[0] === 0;
 }
 
 /** Decides for each epoch what stands against a verdict on it. */
@@ -113,6 +115,8 @@ class EpochJudge {
   readonly #recording: Recording;
   readonly #options: PlanOptions;
   readonly #alignment: Alignment | undefined;
+  /** By opcode, whether its handler makes do with what a v1 record keeps. */
+  readonly #readsRecorded = new Map<number, boolean>();
 
   constructor(recording: Recording, options: PlanOptions, alignment: Alignment | undefined) {
     this.#recording = recording;
@@ -169,9 +173,21 @@ class EpochJudge {
     if (this.#hasAllArguments()) return;
     // Whoever runs it, the protocol's own opcode takes all of them.
     const count = definition?.argumentNames.length ?? (code === Opcode.PACKED_SLOT ? ARGUMENT_COUNT : 0);
-    if (count <= RECORD_ARGUMENT_COUNT) return;
     const name = definition?.name ?? opcodeName(code);
-    problems.add(`${name} has ${count} arguments, of which a v1 record keeps ${RECORD_ARGUMENT_COUNT}`);
+    if (count > RECORD_ARGUMENT_COUNT) {
+      problems.add(`${name} has ${count} arguments, of which a v1 record keeps ${RECORD_ARGUMENT_COUNT}`);
+    } else if (definition !== undefined && !this.#readsOnlyRecorded(definition)) {
+      problems.add(`${name} may read words of its slot that a v1 record does not keep`);
+    }
+  }
+
+  #readsOnlyRecorded(definition: OpcodeDefinition): boolean {
+    const known = this.#readsRecorded.get(definition.code);
+    if (known !== undefined) return known;
+    const turn = this.#options.kernel?.turn ?? [];
+    const found = [turn, definition.body].every((routine) => readsOnlyRecorded(routine, RECORD_ARGUMENT_COUNT));
+    this.#readsRecorded.set(definition.code, found);
+    return found;
   }
 
   /** An observation stream keeps what a v1 record has no room for, and where it says nothing, that is zero. */

@@ -59,6 +59,26 @@ async function saveReplay(
   return storage.toBytes();
 }
 
+describe('a gap', () => {
+  it('in both streams is not agreed upon', async () => {
+    const run = await recordRun(program, reference(), { kernel });
+    const [, second] = framesOf(run.stream, FrameKind.EPOCH);
+    const holed = new Uint8Array([...run.stream.subarray(0, second.start), ...run.stream.subarray(second.end)]);
+    const comparison = compareStreams(streamOf('left', holed), streamOf('right', holed), kernel);
+    expect(comparison.verdict).toBe('unknown');
+    expect(comparison.epochs).toMatchObject({ total: 4, diverging: 0 });
+    expect(comparison.unknownEpochs[0]).toEqual({ epoch: 1, reasons: ['left does not have it'] });
+  });
+
+  it('at the end of both streams is not agreed upon', async () => {
+    const run = await recordRun(program, reference(), { kernel });
+    const [end] = framesOf(run.stream, FrameKind.END);
+    const cut = run.stream.slice(0, end.start);
+    const comparison = compareStreams(streamOf('left', cut), streamOf('right', cut), kernel);
+    expect(comparison).toMatchObject({ verdict: 'unknown', epochs: { total: 5, agreeing: 4, unknown: 1 } });
+  });
+});
+
 describe('a saved replay', () => {
   it.each<ReplayMode>(['chained', 'isolated'])('is equal to the recording where it agrees (%s)', async (mode) => {
     const run = await recordRun(program, reference(), { kernel });

@@ -136,6 +136,8 @@ function modelVerdict(scenario: Scenario, epoch: number, replays: readonly Model
   const relations = relationsIn(scenario, epoch, replays);
   if (relations.has('different')) return 'diverge';
   if (relations.has('unknown')) return 'unknown';
+  // One outcome that nothing is compared with agrees with nothing.
+  if (scenario.recorded === undefined && replays.flatMap((each) => each.outcomes[epoch]).length === 1) return 'unknown';
   return replays.every(({ outcomes }) => outcomes[epoch].length > 0) ? 'agree' : 'unknown';
 }
 

@@ -90,3 +90,17 @@ it('a file that becomes shorter while it is read is an error of the read, not a 
   expect(() => scanLog(storage)).toThrow(StorageError);
   expect(() => scanLog(storage)).toThrow(/^read on `x.vrrl` failed: the file became shorter while it was read\. Fix: /);
 });
+
+it('a write that fails half-way leaves no record that reads like one', () => {
+  const storage = new FailingStorage();
+  const log = RingLog.open(storage, 8);
+  log.appendMany(makeRecords(3));
+  for (const append of [() => log.append(makeRecord(3)), () => log.appendMany(makeRecords(2, 3))]) {
+    storage.failAt(1, 'ENOSPC', 29);
+    expect(append).toThrow('ENOSPC');
+    expect([...log.scan().columns]).toEqual(makeRecords(3));
+    expect(log.scan().loss.lost).toBe(0);
+  }
+  log.append(makeRecord(3));
+  expect(log.replayAll()).toEqual(makeRecords(4));
+});

@@ -37,7 +37,7 @@ function mixedSlots(counts: readonly number[]): Program {
 /** Judges a chained replay on a backend that does everything right; isolated, it must not diverge either. */
 async function judgeRight(recording: Recording): Promise<Judgement> {
   const plan = planReplay(recording);
-  const chained = judge(plan, [await replayOn(plan, new AddingBackend())]);
+  const chained = judge(plan, [await replayOn(plan, new AddingBackend(), { replicas: 2 })]);
   if (plan.observations === undefined) return chained;
   const isolated = judge(plan, [await replayOn(plan, new AddingBackend(), { mode: 'isolated' })]);
   expect(isolated.verdict).not.toBe('diverge');
@@ -245,8 +245,10 @@ describe('records that are lost', () => {
     const run = await recordFixed(11);
     const log = run.log.slice(0, HEADER_BYTES + 9 * RECORD_BYTES);
     const plan = planReplay(recordingOf({ log }), { assumeFresh: true });
-    const judgement = judge(plan, [await replayOn(plan, new AddingBackend())]);
+    const judgement = judge(plan, [await replayOn(plan, new AddingBackend(), { replicas: 2 })]);
     expect(judgement.epochs).toMatchObject({ total: 3, agreeing: 2, unknown: 1 });
+    // Without the assumption nobody knows whether older records were cut off.
+    expect(planReplay(recordingOf({ log })).startsFresh).toBe(false);
   });
 });
 

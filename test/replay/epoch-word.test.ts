@@ -120,7 +120,7 @@ describe('EPOCH in a log alone', () => {
       observe: (snapshot: Uint32Array) => inner.observe(snapshot),
       stop: () => {},
     };
-    expect(judge(plan, [await replayOn(plan, withoutEpoch)]).verdict).toBe('agree');
+    expect(judge(plan, [await replayOn(plan, withoutEpoch, { replicas: 2 })]).verdict).toBe('agree');
   });
 
   it.each([1, 2])('is not checked where a fresh start is only assumed, in %i replicas', async (replicas) => {

@@ -230,7 +230,9 @@ describe('epochs from a log alone', () => {
     expect(judgement).toMatchObject({ verdict: 'unknown', epochs: { total: 3, unknown: 3 } });
     expect(judgement.backends[0].epochsRun).toBe(0);
     const assumed = planReplay(recording, { assumeFresh: true });
-    expect(judge(assumed, [await replayOn(assumed, new AddingBackend())]).verdict).toBe('agree');
+    expect(judge(assumed, [await replayOn(assumed, new AddingBackend(), { replicas: 2 })]).verdict).toBe('agree');
+    // One replica has nothing to agree with.
+    expect(judge(assumed, [await replayOn(assumed, new AddingBackend())]).verdict).toBe('unknown');
   });
 
   it('start from an unknown state where EPOCH does not begin with 0', async () => {
@@ -258,6 +260,15 @@ describe('what a kernel cannot run', () => {
       opcode('FOUR', 0x4000_0001, ['a', 'b', 'c', 'word'], ($, ...[a, , , word]) => {
         $.atomicAdd('control', word, a);
       }),
+      opcode('SEVENTH', 0x4000_0002, ['word'], ($, word) => {
+        $.atomicAdd('control', word, $.loadPlain('ring', $.parameter('argumentBase').plus(6)));
+      }),
+      opcode('URGENT', 0x4000_0003, ['word'], ($, word) => {
+        $.atomicAdd('control', word, $.loadPlain('ring', $.parameter('slotBase').plus(3)));
+      }),
+      opcode('NTH', 0x4000_0004, ['n'], ($, n) => {
+        $.atomicAdd('control', 200, $.loadPlain('ring', $.parameter('argumentBase').plus(n)));
+      }),
     ],
   });
   const packed = { opcode: Opcode.PACKED_SLOT, args: [0x0002_0301, 0, 0x0000_0000, 0, 0] };
@@ -272,6 +283,21 @@ describe('what a kernel cannot run', () => {
   it.each([
     ['PACKED_SLOT', packed, 'PACKED_SLOT has 12 arguments, of which a v1 record keeps 4'],
     ['an opcode with five arguments', five, 'FIVE has 5 arguments, of which a v1 record keeps 4'],
+    [
+      'an opcode that reads an argument beyond its own',
+      { opcode: 0x4000_0002, args: [200] },
+      'SEVENTH may read words of its slot that a v1 record does not keep',
+    ],
+    [
+      'an opcode that reads the priority',
+      { opcode: 0x4000_0003, args: [200] },
+      'URGENT may read words of its slot that a v1 record does not keep',
+    ],
+    [
+      'an opcode that computes which word it reads',
+      { opcode: 0x4000_0004, args: [1] },
+      'NTH may read words of its slot that a v1 record does not keep',
+    ],
   ])('is %s from a log alone, but not with the stream', async (_case, slot, reason) => {
     const recorded = await run([[nop], [slot], [nop]]);
     const alone = planReplay(logOnly(recorded), { kernel });

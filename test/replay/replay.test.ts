@@ -396,7 +396,7 @@ describe('after an epoch that cannot be replayed', () => {
 
   it('everything is unknown if there is no recorded state', async () => {
     const plan = await planBroken(false);
-    const judgement = judge(plan, [await replayOn(plan, new AddingBackend())]);
+    const judgement = judge(plan, [await replayOn(plan, new AddingBackend(), { replicas: 2 })]);
     expect(judgement.epochs).toMatchObject({ agreeing: 1, unknown: 3, notReached: 0 });
     expect(judgement.unknownEpochs.map(({ reasons }) => reasons)).toEqual([
       ['kernel sound has no handler for opcode 0x40000000'],
