@@ -57,13 +57,19 @@ function wholeVerdict(verdicts: readonly Verdict[], hasFault: boolean): Verdict 
 
 /** One epoch, as all backends ran it. */
 function judgeEpoch(epochs: readonly EpochReplay[]): Verdict {
-  if (epochs.some((epoch) => epoch.unknownReasons.length > 0)) return 'unknown';
-  if (epochs.some((epoch) => epoch.contradictedEpochWord !== undefined)) return 'diverge';
-  const relation = relateAll(outcomesWithExpected(epochs));
-  if (relation !== 'same') return relation === 'different' ? 'diverge' : 'unknown';
+  // What one backend could not do takes nothing from what another one showed.
+  const clear = epochs.filter(hasNoReasons);
+  if (clear.some((epoch) => epoch.contradictedEpochWord !== undefined)) return 'diverge';
+  const relation = relateAll(outcomesWithExpected(clear));
+  if (relation === 'different') return 'diverge';
+  if (relation === 'unknown' || clear.length < epochs.length) return 'unknown';
   // A backend that never came here because it had diverged before has said nothing about this epoch.
   if (epochs.length === 0 || epochs.some((epoch) => epoch.replicas === 0)) return 'unknown';
   return isAlone(epochs) ? 'unknown' : 'agree';
+}
+
+function hasNoReasons({ unknownReasons }: EpochReplay): boolean {
+  return unknownReasons.length === 0;
 }
 
 /** Whether there is one outcome and nothing to compare it with: that is no agreement. */
@@ -82,6 +88,7 @@ function outcomesWithExpected(epochs: readonly EpochReplay[]): ComparableOutcome
 function relateAll(outcomes: readonly ComparableOutcome[]): ReturnType<typeof relate> {
   if (differentPair(outcomes) !== undefined) return 'different';
   const [first, ...others] = outcomes;
+  // Of no outcome at all there is nothing to tell apart.
   return others.every((other) => relate(first, other) === 'same') ? 'same' : 'unknown';
 }
 
@@ -128,9 +135,12 @@ function firstDivergence(
   index: number,
   kernel: Kernel | undefined,
 ): Divergence | undefined {
-  const contradicting = replays.find((replay) => replay.epochs[index].contradictedEpochWord !== undefined);
+  const contradicting = replays.find(
+    ({ epochs }) => hasNoReasons(epochs[index]) && epochs[index].contradictedEpochWord !== undefined,
+  );
   if (contradicting !== undefined) return contradictedEpoch(contradicting, index);
-  const pair = differentPair(outcomesOf(plan, replays, index));
+  const clear = replays.filter((replay) => hasNoReasons(replay.epochs[index]));
+  const pair = differentPair(outcomesOf(plan, clear, index));
   if (pair === undefined) return undefined;
   const [expected, seen] = pair;
   const layout = replays[0].layout;

@@ -132,9 +132,10 @@ function relationsIn(scenario: Scenario, epoch: number, replays: readonly ModelR
 }
 
 function modelVerdict(scenario: Scenario, epoch: number, replays: readonly ModelReplay[]): Verdict {
-  if (replays.some(({ reasons }) => reasons[epoch])) return 'unknown';
-  const relations = relationsIn(scenario, epoch, replays);
+  const clear = replays.filter(({ reasons }) => !reasons[epoch]);
+  const relations = relationsIn(scenario, epoch, clear);
   if (relations.has('different')) return 'diverge';
+  if (clear.length < replays.length) return 'unknown';
   if (relations.has('unknown')) return 'unknown';
   // One outcome that nothing is compared with agrees with nothing.
   if (scenario.recorded === undefined && replays.flatMap((each) => each.outcomes[epoch]).length === 1) return 'unknown';
