@@ -5,7 +5,7 @@
  * statements of the kernel, not over a lowering's output, so that every backend reports the same fault in the same words.
  */
 
-import type { KernelDefinition } from './definition.ts';
+import { type KernelDefinition, memoriesOf } from './definition.ts';
 import type { Statement } from './ir.ts';
 
 export const FAULT_WORDS = 2;
@@ -106,4 +106,15 @@ export function explainFault(
     default:
       return { slotIndex, opcode, reason: 'UNKNOWN', message: `fault words ${first} and ${detail}`, words };
   }
+}
+
+/** As {@link explainFault}, for whoever has nothing but the kernel. */
+export function explainKernelFault(
+  kernel: KernelDefinition,
+  slotIndex: number,
+  opcode: number,
+  words: readonly [number, number],
+): SlotFault {
+  const memoryWords = (name: string) => memoriesOf(kernel).find((memory) => memory.name === name)?.words;
+  return explainFault(new FaultSites(kernel), memoryWords, slotIndex, opcode, words);
 }

@@ -13,6 +13,7 @@ export {
 export { KernelError } from './errors.ts';
 export {
   explainFault,
+  explainKernelFault,
   FAULT_WORDS,
   FaultReason,
   type FaultReasonName,

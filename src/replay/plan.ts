@@ -3,7 +3,13 @@
  * when it drained, or with the reasons why it cannot be judged.
  */
 
-import { findOpcode, type Kernel, type OpcodeDefinition, readsOnlyRecorded } from '../kernel/index.ts';
+import {
+  explainKernelFault,
+  findOpcode,
+  type Kernel,
+  type OpcodeDefinition,
+  readsOnlyRecorded,
+} from '../kernel/index.ts';
 import { type LogScan, RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
 import type { ObservationReader, ObservedEpoch } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, opcodeName, Priority } from '../protocol/index.ts';
@@ -129,8 +135,9 @@ class EpochJudge {
     for (let record = cut.firstRecord; record < cut.endRecord; record += 1) this.#checkRecord(record, problems);
     const observed = cut.observed === undefined ? undefined : this.#recording.observations?.epoch(cut.observed);
     if (observed?.slotRestsKnown === false) problems.add('what its slots had beyond their v1 records is lost');
-    if ((observed?.faulted ?? 0) > 0) {
-      problems.add(`${observed?.faulted} of its slots faulted when it was recorded`, false);
+    if (observed !== undefined && observed.faulted > 0) {
+      const first = cut.observed === undefined ? '' : this.#explainFirstFault(cut.observed);
+      problems.add(`${observed.faulted} of its slots faulted when it was recorded${first}`, false);
     }
     return {
       index,
@@ -154,6 +161,15 @@ class EpochJudge {
     const before = observed === 0 ? undefined : observations.epoch(observed - 1);
     if (before?.ordinal === ordinal - 1) return before.pending;
     return Math.max(0, epoch.done + epoch.faulted + epoch.pending - epoch.recordCount);
+  }
+
+  /** In brackets, as far as the kernel that would say it is known. */
+  #explainFirstFault(observed: number): string {
+    const { kernel } = this.#options;
+    const fault = this.#recording.observations?.faults(observed).at(0);
+    if (kernel === undefined || fault === undefined) return '';
+    const words = [fault.code, fault.detail[0] ?? 0] as const;
+    return ` (slot ${fault.slotIndex}: ${explainKernelFault(kernel, fault.slotIndex, fault.opcode, words).message})`;
   }
 
   #checkRecord(record: number, problems: ReasonList): void {

@@ -522,7 +522,9 @@ describe('slots that fault', () => {
     for (const mode of ['chained', 'isolated'] as const) {
       const judgement = judge(plan, await replayOnAll(plan, [reference(), threads], { mode, replicas: 3 }), kernel);
       expect(judgement).toMatchObject({ verdict: 'unknown', epochs: { agreeing: 2, unknown: 1, diverging: 0 } });
-      expect(judgement.unknownEpochs).toEqual([{ epoch: 1, reasons: ['1 of its slots faulted when it was recorded'] }]);
+      const why = 'slot 0: ATOMIC_ADD reached control[5000], which has 240 words';
+      const reasons = [`1 of its slots faulted when it was recorded (${why})`];
+      expect(judgement.unknownEpochs).toEqual([{ epoch: 1, reasons }]);
     }
   });
 
