@@ -22,9 +22,15 @@ export interface KernelOverrides {
 /**
  * Chooses the kernel.
  *
+ * With `needsKernel` false, because every backend is somebody's own, none is assumed.
+ *
  * @throws InputError, KernelError if the given or the recorded one cannot be used.
  */
-export async function chooseKernel(recording: Recording, overrides: KernelOverrides): Promise<KernelChoice> {
+export async function chooseKernel(
+  recording: Recording,
+  overrides: KernelOverrides,
+  needsKernel: boolean,
+): Promise<KernelChoice> {
   if (overrides.kernel !== undefined) {
     return { kernel: resize(await kernelFromFile(overrides.kernel), overrides), source: 'given', notes: [] };
   }
@@ -35,7 +41,12 @@ export async function chooseKernel(recording: Recording, overrides: KernelOverri
   if (recorded !== undefined) {
     return { kernel: resize(kernelFromJson(recorded), overrides), source: 'recorded', notes: [] };
   }
-  return assumeKernel(recording, overrides);
+  if (needsKernel) return assumeKernel(recording, overrides);
+  return {
+    kernel: undefined,
+    source: 'foreign',
+    notes: ['the backends bring their own kernel; --kernel FILE names one'],
+  };
 }
 
 function assumeKernel({ scan }: Recording, overrides: KernelOverrides): KernelChoice {

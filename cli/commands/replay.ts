@@ -17,7 +17,7 @@ import {
   type ReplayPlan,
   replayOn,
 } from '../../src/replay/index.ts';
-import { backendFactory } from '../backends.ts';
+import { backendFactory, isBackendModule } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOfJudgement, withAdvice } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -124,7 +124,8 @@ export interface JudgedReplay {
 
 /** Replays a recording on all backends asked for and judges it. */
 export async function replayRecording(io: Io, recording: RecordingFiles, flags: ReplayFlags): Promise<JudgedReplay> {
-  const choice = await chooseKernel(recording, flags);
+  const needsKernel = flags.backend.some((name) => !isBackendModule(name));
+  const choice = await chooseKernel(recording, flags, needsKernel);
   const plan = planReplay(recording, {
     ...(choice.kernel === undefined ? {} : { kernel: choice.kernel }),
     ...(flags.slotCount === undefined ? {} : { slotCount: flags.slotCount }),
