@@ -46,25 +46,74 @@ const MAX_UNKNOWN_LISTED = 16;
  */
 export function compareStreams(left: ComparedSide, right: ComparedSide, kernel?: Kernel): StreamComparison {
   checkLayouts(left, right);
-  const counts = { total: 0, agreeing: 0, diverging: 0, unknown: 0 };
-  const unknownEpochs: UnknownEpoch[] = [];
-  let firstDivergence: Divergence | undefined;
-  // Both sides are taken to begin with a fresh kernel.
-  let nextJudged = 0;
-  for (const ordinal of ordinalsOf(left, right)) {
+  const comparing = new ComparisonInProgress(left, right, kernel);
+  const ordinals = ordinalsOf(left, right);
+  const starts = [left, right].flatMap(({ observations }) => startOrdinalOf(observations) ?? []);
+  let next = Math.min(...starts);
+  for (const ordinal of ordinals) {
+    comparing.addLost(next, ordinal);
+    comparing.addEpoch(ordinal);
+    next = ordinal + 1;
+  }
+  const ends = [left, right].flatMap(({ observations }) => endOrdinalOf(observations) ?? []);
+  comparing.addLost(next, Math.max(...ends));
+  return comparing.finish();
+}
+
+/** Takes in the epochs of both sides in order. */
+class ComparisonInProgress {
+  readonly #left: ComparedSide;
+  readonly #right: ComparedSide;
+  readonly #kernel: Kernel | undefined;
+  readonly #counts = { total: 0, agreeing: 0, diverging: 0, unknown: 0 };
+  readonly #unknownEpochs: UnknownEpoch[] = [];
+  #firstDivergence: Divergence | undefined;
+  /** The epoch after the last one that was judged; both sides are taken to begin with a fresh kernel. */
+  #nextJudged = 0;
+
+  constructor(left: ComparedSide, right: ComparedSide, kernel: Kernel | undefined) {
+    this.#left = left;
+    this.#right = right;
+    this.#kernel = kernel;
+  }
+
+  addEpoch(ordinal: number): void {
+    const counts = this.#counts;
+    const pair = pairOf(this.#left, this.#right, ordinal);
+    const { verdict, reason } =
+      typeof pair === 'string' ? unknown(pair) : judgePair(pair, ordinal === this.#nextJudged);
     counts.total += 1;
-    const pair = pairOf(left, right, ordinal);
-    const { verdict, reason } = typeof pair === 'string' ? unknown(pair) : judgePair(pair, ordinal === nextJudged);
-    if (verdict !== 'unknown') nextJudged = ordinal + 1;
     if (verdict === 'agree') counts.agreeing += 1;
     else if (verdict === 'diverge') counts.diverging += 1;
     else counts.unknown += 1;
-    if (verdict === 'diverge' && typeof pair !== 'string') firstDivergence ??= describePair(pair, kernel);
-    if (verdict === 'unknown' && unknownEpochs.length < MAX_UNKNOWN_LISTED) {
-      unknownEpochs.push({ epoch: ordinal, reasons: [reason ?? 'it cannot be judged'] });
+    if (verdict === 'unknown') this.#list(ordinal, reason ?? 'it cannot be judged');
+    else this.#nextJudged = ordinal + 1;
+    if (verdict === 'diverge' && typeof pair !== 'string') this.#firstDivergence ??= describePair(pair, this.#kernel);
+  }
+
+  /** Epochs `first` … `end` − 1, which neither side has. There may be billions of them: numbers are only numbers. */
+  addLost(first: number, end: number): void {
+    const count = Math.max(0, end - first);
+    this.#counts.total += count;
+    this.#counts.unknown += count;
+    for (let ordinal = first; ordinal < Math.min(end, first + MAX_UNKNOWN_LISTED); ordinal += 1) {
+      this.#list(ordinal, `${this.#left.name} does not have it`);
     }
   }
-  return { verdict: wholeVerdict(counts), epochs: counts, firstDivergence, unknownEpochs };
+
+  finish(): StreamComparison {
+    const epochs = this.#counts;
+    return {
+      verdict: wholeVerdict(epochs),
+      epochs,
+      firstDivergence: this.#firstDivergence,
+      unknownEpochs: this.#unknownEpochs,
+    };
+  }
+
+  #list(epoch: number, reason: string): void {
+    if (this.#unknownEpochs.length < MAX_UNKNOWN_LISTED) this.#unknownEpochs.push({ epoch, reasons: [reason] });
+  }
 }
 
 function wholeVerdict({ total, diverging, unknown }: StreamComparison['epochs']): Verdict {
@@ -79,17 +128,27 @@ function checkLayouts(left: ComparedSide, right: ComparedSide): void {
   throw new InputError(`${left.name} and ${right.name} observe different words`, 'compare runs of one kernel.');
 }
 
-/** Every epoch from the first that a side has to the last that it speaks of, those that were lost in between included. */
+/** The epochs that a side has, each once, in order. */
 function ordinalsOf(...sides: readonly ComparedSide[]): number[] {
-  const present = sides.filter(({ observations }) => observations.epochCount > 0);
-  if (present.length === 0) return [];
-  const first = Math.min(...present.map(({ observations }) => observations.firstOrdinal));
-  const end = Math.max(...present.map(({ observations }) => endOrdinalOf(observations)));
-  return Array.from({ length: end - first }, (_, index) => first + index);
+  const ordinals = new Set<number>();
+  for (const { observations } of sides) {
+    for (let index = 0; index < observations.epochCount; index += 1) ordinals.add(observations.epoch(index).ordinal);
+  }
+  return [...ordinals].sort((first, second) => first - second);
 }
 
-/** One more than the last epoch that a stream has, or one that it must have had: what was lost at its end is a gap too. */
-function endOrdinalOf(observations: ObservationReader): number {
+/** The first epoch that a stream has, or the one before it if there must have been one; undefined if it has none. */
+function startOrdinalOf(observations: ObservationReader): number | undefined {
+  if (observations.epochCount === 0) return undefined;
+  const { firstOrdinal, findings } = observations;
+  // A saved replay begins wherever it could. Where nothing is damaged, nothing is missing before.
+  const isCut = firstOrdinal > 0 && findings.length > 0 && observations.wordsBefore(0) === undefined;
+  return isCut ? firstOrdinal - 1 : firstOrdinal;
+}
+
+/** One more than the last epoch that a stream has, or one that it must have had; undefined if it has none. */
+function endOrdinalOf(observations: ObservationReader): number | undefined {
+  if (observations.epochCount === 0) return undefined;
   const last = observations.epoch(observations.epochCount - 1).ordinal;
   // Without an end frame nobody can say that there was nothing more.
   return observations.cleanEnd ? last + 1 : last + 2;

@@ -4,7 +4,7 @@ import { InputError } from '../../src/base/errors.ts';
 import { type ComparedSide, compareStreams, judge } from '../../src/diff/index.ts';
 import { defineKernel } from '../../src/kernel/index.ts';
 import { HEADER_BYTES, RECORD_BYTES } from '../../src/log/index.ts';
-import { ObservationReader } from '../../src/observe/index.ts';
+import { ObservationReader, ObservationWriter } from '../../src/observe/index.ts';
 import { FrameKind } from '../../src/observe/stream-format.ts';
 import { Opcode } from '../../src/protocol/index.ts';
 import type { SlotRequest } from '../../src/record/index.ts';
@@ -68,6 +68,32 @@ describe('a gap', () => {
     expect(comparison.verdict).toBe('unknown');
     expect(comparison.epochs).toMatchObject({ total: 4, diverging: 0 });
     expect(comparison.unknownEpochs[0]).toEqual({ epoch: 1, reasons: ['left does not have it'] });
+  });
+
+  it('at the start of both streams is not agreed upon', async () => {
+    const run = await recordRun(program, reference(), { kernel, keyframeInterval: 1 });
+    const [first] = framesOf(run.stream, FrameKind.EPOCH);
+    const cut = run.stream.slice().fill(0x5a, first.start, first.end);
+    const comparison = compareStreams(streamOf('left', cut), streamOf('right', cut), kernel);
+    expect(comparison).toMatchObject({ verdict: 'unknown', epochs: { total: 4, agreeing: 3, unknown: 1 } });
+    expect(comparison.unknownEpochs).toEqual([{ epoch: 0, reasons: ['left does not have it'] }]);
+  });
+
+  it('may be of any length', async () => {
+    const layout = { areas: [{ name: 'words', words: 1 }], regions: [] };
+    const storage = new MemoryStorage();
+    const metadata = { tool: 'test', kernel: null, layout, backend: { name: 'sparse' } };
+    const writer = ObservationWriter.create(storage, metadata, new Uint32Array(1));
+    const facts = { deviceEpoch: 0, firstRecord: 1, recordCount: 0, done: 0, faulted: 0, pending: 0 };
+    const nothing = { faultDigest: [0, 0], recordsDigest: [0, 0], words: new Uint32Array(1) } as const;
+    for (const ordinal of [0, 4_000_000_000]) writer.appendEpoch({ ordinal, ...facts, ...nothing });
+    writer.close();
+    const side = () => streamOf('sparse', storage.toBytes());
+    const comparison = compareStreams(side(), side());
+    expect(comparison).toMatchObject({ verdict: 'unknown', epochs: { total: 4_000_000_001, agreeing: 2 } });
+    expect(comparison.unknownEpochs.map(({ epoch }) => epoch)).toEqual(
+      Array.from({ length: 16 }, (_, index) => 1 + index),
+    );
   });
 
   it('at the end of both streams is not agreed upon', async () => {
