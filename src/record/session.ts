@@ -147,13 +147,13 @@ export class RecordingSession {
   }
 
   /**
-   * Ends the epoch: publishes a BATCH_FENCE if the kernel is known to have one, drains, observes, and appends what was
+   * Ends the epoch: publishes a BATCH_FENCE if the kernel is known to have one and was not shut down in it, drains, observes, and appends what was
    * seen to the observation stream.
    *
    * @param options.tag ends up in the first observable word; `fence: false` leaves the fence out.
    */
   async endEpoch(options: { tag?: number; fence?: boolean } = {}): Promise<RecordedEpoch> {
-    if (options.fence ?? this.#hasFence()) {
+    if (options.fence ?? (this.#hasFence() && !this.#epoch.hasShutdown)) {
       const itemCount = this.#epoch.recordCount;
       await this.publish([{ opcode: Opcode.BATCH_FENCE, args: [itemCount, options.tag ?? 0] }]);
     }
@@ -218,6 +218,7 @@ export class RecordingSession {
     // They are in the log, and count, whatever becomes of their slots.
     this.#recordCount += batch.length;
     epoch.recordCount += batch.length;
+    epoch.hasShutdown ||= batch.some(({ slot }) => slot.opcode === Opcode.SHUTDOWN);
     for (const record of records) this.#recordsDigest.add(record);
     try {
       this.#keepRests(batch, firstSequence);
@@ -341,6 +342,8 @@ class EpochInProgress {
   /** EPOCH as seen when the epoch's first slot was published. */
   readonly deviceEpoch: number;
   recordCount = 0;
+  /** Behind a SHUTDOWN a fence may run or not, as the schedule will have it: a race that would be ours. */
+  hasShutdown = false;
   done = 0;
   pending = 0;
   faults: readonly SlotFault[] = [];

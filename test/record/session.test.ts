@@ -353,6 +353,14 @@ describe('the end of an epoch', () => {
     expect(session.epochCount).toBe(3);
   });
 
+  it('is no fence beside a SHUTDOWN, which it would race with', async () => {
+    const log = new ListedLog();
+    const session = await RecordingSession.start(new ReferenceBackend(kernel), { kernel, log });
+    await session.publish([{ opcode: Opcode.SHUTDOWN }]);
+    expect(await session.endEpoch()).toMatchObject({ done: 1, pending: 0 });
+    expect(log.records.map(({ opcode }) => opcode)).toEqual([Opcode.SHUTDOWN]);
+  });
+
   it('can leave the fence out, and EPOCH stays', async () => {
     const log = new ListedLog();
     const session = await RecordingSession.start(new ReferenceBackend(kernel), { kernel, log });
