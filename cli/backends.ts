@@ -32,7 +32,7 @@ export async function backendFactory(
   options: BackendOptions,
   warn: (line: string) => void,
 ): Promise<BackendFactory> {
-  if (isBackendModule(name)) return backendsFromModule(name, warn);
+  if (isBackendModule(name)) return backendsFromModule(name, warn, options.deadlineMs);
   if (!(KERNEL_BACKENDS as readonly string[]).includes(name)) {
     const fix = `use ${KERNEL_BACKENDS.join(' or ')}, or the path of a module such as ./my-backend.mjs.`;
     throw new InputError(`there is no backend "${name}"`, fix);

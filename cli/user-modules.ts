@@ -13,7 +13,8 @@ import {
   type Slot,
 } from '../src/backend/index.ts';
 import { InputError, VrrlError } from '../src/base/errors.ts';
-import { type Kernel, kernelFromJson } from '../src/kernel/index.ts';
+import { isWord } from '../src/base/words.ts';
+import { type Kernel, kernelFromJson, type SlotFault } from '../src/kernel/index.ts';
 import { type ObservationLayout, resolveLayout } from '../src/observe/index.ts';
 
 /** The kernel that a module exports, or that a JSON file holds as `vrrl kernel --json` prints it. */
@@ -41,18 +42,26 @@ async function readJson(path: string): Promise<unknown> {
  * What makes backends, from a module. Errors of theirs become backend faults.
  *
  * @param warn is told, in a line, what went wrong where nothing depends on it any more.
+ * @param deadlineMs a promise of theirs that is not settled by then is a hang.
  */
-export async function backendsFromModule(path: string, warn: (line: string) => void): Promise<BackendFactory> {
+export async function backendsFromModule(
+  path: string,
+  warn: (line: string) => void,
+  deadlineMs: number = DEFAULT_DEADLINE_MS,
+): Promise<BackendFactory> {
   const make = await loadBackendFactory(path);
   return async () => {
     try {
-      return new GuardedBackend(await make(), warn);
+      return new GuardedBackend(await make(), warn, deadlineMs);
     } catch (cause) {
       if (cause instanceof VrrlError) throw cause;
       throw faultOf(path, 'unavailable', `it cannot be made: ${reasonOf(cause)}`, cause);
     }
   };
 }
+
+/** Somebody's runtime may be slow; a minute for one call is a hang all the same. */
+const DEFAULT_DEADLINE_MS = 60_000;
 
 const SEE_MODULE = 'run the module by itself with node to see the whole error.';
 
@@ -73,8 +82,9 @@ class GuardedBackend implements Backend {
   readonly restore?: (snapshot: Uint32Array) => Awaitable<void>;
   readonly #backend: Backend;
   readonly #warn: (line: string) => void;
+  readonly #deadlineMs: number;
 
-  constructor(backend: Backend, warn: (line: string) => void) {
+  constructor(backend: Backend, warn: (line: string) => void, deadlineMs: number) {
     this.name = backend.name;
     this.slotCount = backend.slotCount;
     this.layout = checkedLayout(backend);
@@ -82,6 +92,7 @@ class GuardedBackend implements Backend {
     if (backend.restore !== undefined) this.restore = (snapshot) => this.#ask(() => backend.restore?.(snapshot));
     this.#backend = backend;
     this.#warn = warn;
+    this.#deadlineMs = deadlineMs;
   }
 
   start(): Awaitable<void> {
@@ -113,10 +124,27 @@ class GuardedBackend implements Backend {
   #ask<Result>(call: () => Awaitable<Result>): Awaitable<Result> {
     try {
       const result = call();
-      return isPromise(result) ? Promise.resolve(result).catch((cause: unknown) => this.#fail(cause)) : result;
+      return isPromise(result) ? this.#inTime(result) : result;
     } catch (cause) {
       return this.#fail(cause);
     }
+  }
+
+  /** The timer keeps the process alive: a promise that nobody will settle must not end it without a word. */
+  #inTime<Result>(result: Promise<Result>): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => {
+      const what = `a call did not settle within ${this.#deadlineMs} ms`;
+      const timer = setTimeout(() => reject(faultOf(this.name, 'hang', what)), this.#deadlineMs);
+      Promise.resolve(result)
+        .then(resolve, (cause: unknown) => {
+          try {
+            this.#fail(cause);
+          } catch (fault) {
+            reject(fault);
+          }
+        })
+        .finally(() => clearTimeout(timer));
+    });
   }
 
   #fail(cause: unknown): never {
@@ -126,8 +154,10 @@ class GuardedBackend implements Backend {
 
   #checked(report: DrainReport): DrainReport {
     const { done, pending, faults } = report ?? {};
-    if (Number.isInteger(done) && Array.isArray(pending) && Array.isArray(faults)) return report;
-    const what = 'drain() did not report { done: a number, pending: a list, faults: a list }';
+    const isSound =
+      isWord(done) && Array.isArray(pending) && pending.every(isWord) && Array.isArray(faults) && faults.every(isFault);
+    if (isSound) return report;
+    const what = 'drain() did not report { done: a number, pending: a list of slots, faults: a list of faults }';
     throw faultOf(this.name, 'protocol', what);
   }
 }
@@ -140,4 +170,11 @@ function checkedLayout({ name, layout }: Backend): ObservationLayout {
     if (cause instanceof VrrlError) throw cause;
     throw faultOf(name, 'protocol', `its layout is none: ${reasonOf(cause)}`, cause);
   }
+}
+
+function isFault(fault: unknown): boolean {
+  if (typeof fault !== 'object' || fault === null) return false;
+  const { slotIndex, opcode, message, words } = fault as Partial<SlotFault>;
+  const hasWords = Array.isArray(words) && words.length === 2 && words.every(isWord);
+  return isWord(slotIndex) && isWord(opcode) && typeof message === 'string' && hasWords;
 }
