@@ -47,6 +47,8 @@ function mod(value: number, by: number): number {
   return ((value % by) + by) % by;
 }
 
+const NEVER_DRAINED = 'it was never observed: the recording ended before it drained';
+
 /** Some records that belong together, before anybody asked whether they can be replayed. */
 export interface EpochCut {
   readonly ordinal: number;
@@ -57,6 +59,8 @@ export interface EpochCut {
   readonly observed: number | undefined;
   /** What cutting already found wrong. */
   readonly problems: readonly string[];
+  /** Its problems are about what was seen, not about its records: it can be run, though not judged. */
+  readonly isRunnable?: boolean;
 }
 
 /** Without a stream, an epoch is a run of records with the same EPOCH. */
@@ -165,7 +169,7 @@ class StreamCutter {
   /** What was published after the last epoch that was observed. */
   cutRest(): void {
     const end = this.#alignment.newestSequence + 1;
-    this.#cutUnobserved(end, this.#lastOrdinal + 1, 'it was never observed: the recording ended before it drained');
+    this.#cutUnobserved(end, this.#lastOrdinal + 1, NEVER_DRAINED);
   }
 
   #cutUnobserved(endSequence: number, ordinal: number, problem: string): void {
@@ -178,7 +182,9 @@ class StreamCutter {
     const problems = lost === 0 ? [problem] : [`${lost} of its records are lost`, problem];
     const deviceEpoch = found > 0 ? this.#columns.epoch[first] : (this.cuts.at(-1)?.deviceEpoch ?? 0);
     const range = { firstRecord: first, endRecord: this.#next, firstSequence };
-    this.cuts.push({ ordinal, deviceEpoch, ...range, observed: undefined, problems });
+    // The slot that killed the device is in the epoch that nobody saw the end of: running it again is the point.
+    const isRunnable = problem === NEVER_DRAINED && lost === 0;
+    this.cuts.push({ ordinal, deviceEpoch, ...range, observed: undefined, problems, isRunnable });
   }
 
   /** Deals all numbers below `endSequence`, and gives the digest of the records among them that are there. */

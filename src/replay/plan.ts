@@ -131,7 +131,7 @@ class EpochJudge {
   }
 
   judge(cut: EpochCut, index: number): PlannedEpoch {
-    const problems = new ReasonList(cut.problems);
+    const problems = new ReasonList(cut.problems, cut.isRunnable !== true);
     for (let record = cut.firstRecord; record < cut.endRecord; record += 1) this.#checkRecord(record, problems);
     const observed = cut.observed === undefined ? undefined : this.#recording.observations?.epoch(cut.observed);
     if (observed?.slotRestsKnown === false) problems.add('what its slots had beyond their v1 records is lost');
@@ -235,9 +235,9 @@ class ReasonList {
   readonly #reasons = new Map<string, number>();
   breaksReplay: boolean;
 
-  constructor(reasons: readonly string[]) {
+  constructor(reasons: readonly string[], breakReplay: boolean) {
     for (const reason of reasons) this.#reasons.set(reason, 1);
-    this.breaksReplay = reasons.length > 0;
+    this.breaksReplay = breakReplay && reasons.length > 0;
   }
 
   add(reason: string, breaksReplay = true): void {

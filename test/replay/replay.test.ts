@@ -5,6 +5,7 @@ import { type Backend, BackendFaultError, PublishError, ReferenceBackend } from 
 import { InputError } from '../../src/base/errors.ts';
 import { type Judgement, judge } from '../../src/diff/index.ts';
 import { defineKernel } from '../../src/kernel/index.ts';
+import { FrameKind } from '../../src/observe/stream-format.ts';
 import { Opcode } from '../../src/protocol/index.ts';
 import { planReplay, type ReplayMode, type ReplayPlan, replayOn } from '../../src/replay/index.ts';
 import { anySoundProgram, soundKernel } from './programs.ts';
@@ -13,6 +14,7 @@ import {
   answeringLater,
   type Disturbance,
   DisturbedBackend,
+  framesOf,
   keptRunning,
   logOnly,
   type Program,
@@ -599,5 +601,34 @@ describe('replaying', () => {
     expect(judge(plan, []).verdict).toBe('unknown');
     expect(judge(plan, []).unknownEpochs).toEqual([{ epoch: 0, reasons: ['nothing was run'] }]);
     expect(judge(plan, [await replayOn(plan, reference(), { replicas: 0 })]).verdict).toBe('unknown');
+  });
+});
+
+describe('the epoch that nobody saw the end of', () => {
+  /** The stream of a writer that was killed before its last epoch drained. */
+  async function killed(): Promise<ReplayPlan> {
+    const run = await recordRun([[{ opcode: 1, args: [1] }], [{ opcode: 1, args: [2] }]], new AddingBackend());
+    const last = framesOf(run.stream, FrameKind.EPOCH).at(-1);
+    return planReplay(recordingOf({ log: run.log, stream: run.stream.slice(0, last?.start) }));
+  }
+
+  it('is run again, and stays unknown', async () => {
+    const plan = await killed();
+    const replay = await replayOn(plan, new AddingBackend(), { replicas: 3 });
+    expect(replay.epochs.map(({ replicas }) => replicas)).toEqual([3, 3]);
+    expect(judge(plan, [replay])).toMatchObject({ verdict: 'unknown', epochs: { agreeing: 1, unknown: 1 } });
+  });
+
+  it('kills the backend again if it did before', async () => {
+    const plan = await killed();
+    const deadly = new DisturbedBackend(new AddingBackend(), {
+      drain: ({ epoch }, report) => {
+        if (epoch === 1) throw new Error('device lost');
+        return report;
+      },
+    });
+    const replay = await replayOn(plan, deadly);
+    expect(replay.fault?.message).toContain('device lost');
+    expect(judge(plan, [replay]).verdict).toBe('unknown');
   });
 });
