@@ -79,6 +79,14 @@ describe('a gap', () => {
     expect(comparison.unknownEpochs).toEqual([{ epoch: 0, reasons: ['left does not have it'] }]);
   });
 
+  it('is not there before the first epoch of all, even if the state before it is lost', async () => {
+    const run = await recordRun(program, reference(), { kernel, keyframeInterval: 1 });
+    const [initial] = framesOf(run.stream, FrameKind.INITIAL_STATE);
+    const cut = run.stream.slice().fill(0x5a, initial.start, initial.end);
+    const comparison = compareStreams(streamOf('left', cut), streamOf('right', cut), kernel);
+    expect(comparison).toMatchObject({ verdict: 'agree', epochs: { total: 4 } });
+  });
+
   it('may be of any length', async () => {
     const layout = { areas: [{ name: 'words', words: 1 }], regions: [] };
     const storage = new MemoryStorage();

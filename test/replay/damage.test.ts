@@ -282,6 +282,7 @@ describe('a log that somebody else wrote to', () => {
       [0, 5, 9],
       [1, 9, 10],
     ]);
+    expect(plan.startsFresh).toBe(false);
     const judgement = await judgeRight(recordingOf(run));
     expect(judgement.epochs).toMatchObject({ agreeing: 2, unknown: 1, diverging: 0 });
     expect(judgement.unknownEpochs[0].reasons).toContain('it was logged before the recording that was observed began');
