@@ -100,7 +100,7 @@ function problemsWithObservations(recording: RecordingFiles, file: string): Prob
     problems.push({ file, kind: 'noCleanEnd', severity: 'warning', message });
   }
   for (const epoch of planReplay(recording).epochs) {
-    if (!epoch.isReplayable) problems.push(...problemsOfEpoch(epoch, file));
+    if (!epoch.isReplayable || epoch.observed === undefined) problems.push(...problemsOfEpoch(epoch, file));
   }
   return problems;
 }
@@ -108,7 +108,11 @@ function problemsWithObservations(recording: RecordingFiles, file: string): Prob
 function problemsOfEpoch({ ordinal, observed, unknownReasons }: PlannedEpoch, file: string): Problem[] {
   const [kind, severity, fix] =
     observed === undefined
-      ? (['epochNotObserved', 'warning', 'vrrl replay --no-observations runs its records.'] as const)
+      ? ([
+          'epochNotObserved',
+          'warning',
+          'none is needed; vrrl replay runs it again, with nothing to compare it with.',
+        ] as const)
       : ([
           'epochNotInLog',
           'damage',
