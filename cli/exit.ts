@@ -39,8 +39,7 @@ export function exitCodeOfJudgement(judgement: Judgement, lostRecords: number): 
 
 /** The same error, with what can be done about it on a command line. */
 export function withAdvice(error: VrrlError, fix: string): InputError {
-  const what = error.message.slice(0, error.message.lastIndexOf(`. Fix: ${error.fix}`));
-  return new InputError(what, fix, { cause: error });
+  return new InputError(error.what, fix, { cause: error });
 }
 
 /** Prints an error as people should see it and returns the exit code that goes with it. */

@@ -6,12 +6,15 @@
 export abstract class VrrlError extends Error {
   /** Stable and machine-readable, `VRRL_` followed by capitals. */
   abstract readonly code: string;
+  /** What is the matter, for whoever says it again in a sentence of his own. No full stop. */
+  readonly what: string;
   /** What the reader can do about it, without the word "Fix". */
   readonly fix: string;
 
   constructor(what: string, fix: string, options?: ErrorOptions) {
     super(`${what}. Fix: ${fix}`, options);
     this.name = new.target.name;
+    this.what = what;
     this.fix = fix;
   }
 }

@@ -102,13 +102,7 @@ function resolve(layout: ObservationLayout, label: string): ResolvedLayout {
     return resolveLayout(layout);
   } catch (cause) {
     if (!(cause instanceof VrrlError)) throw cause;
-    throw new ObservationFormatError(
-      label,
-      'layout',
-      `cannot be used: ${cause.message.replace(`. Fix: ${cause.fix}`, '')}`,
-      REWRITE,
-      { cause },
-    );
+    throw new ObservationFormatError(label, 'layout', `cannot be used: ${cause.what}`, REWRITE, { cause });
   }
 }
 
