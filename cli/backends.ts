@@ -43,8 +43,10 @@ export async function backendFactory(
       'name the backend that recorded it with --backend FILE, or a kernel for its slots with --kernel FILE.',
     );
   }
-  if (name === 'reference') return () => new ReferenceBackend(kernel);
   const { seed, workers, deadlineMs } = options;
+  if (name === 'reference') {
+    return () => new ReferenceBackend(kernel, deadlineMs === undefined ? {} : { deadlineMs });
+  }
   return () =>
     new ThreadsBackend(kernel, {
       ...(seed === undefined ? {} : { seed }),

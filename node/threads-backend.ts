@@ -7,7 +7,16 @@
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { type Backend, BackendFaultError, type DrainReport, KernelMachine, type Slot } from '../src/backend/index.ts';
+import {
+  type Backend,
+  BackendFaultError,
+  checkDeadline,
+  DEFAULT_DEADLINE_MS,
+  type DrainReport,
+  hangFault,
+  KernelMachine,
+  type Slot,
+} from '../src/backend/index.ts';
 import { InputError } from '../src/base/errors.ts';
 import { RandomWords } from '../src/base/random.ts';
 import { FAULT_WORDS, type Kernel, lowerToJavaScript, observationLayoutOf, planMemory } from '../src/kernel/index.ts';
@@ -58,9 +67,9 @@ export class ThreadsBackend implements Backend {
   constructor(kernel: Kernel, options: ThreadsOptions = {}) {
     this.#kernel = kernel;
     this.#program = lowerToJavaScript(kernel, 'shared');
-    this.#deadlineMs = options.deadlineMs ?? 10_000;
+    this.#deadlineMs = checkDeadline(options.deadlineMs ?? DEFAULT_DEADLINE_MS);
     this.workerCount = options.workerCount ?? Math.min(8, Math.max(2, availableParallelism()));
-    checkOptions(this.#deadlineMs, this.workerCount);
+    checkWorkerCount(this.workerCount);
     this.seed = options.seed ?? (Math.random() * 2 ** 32) >>> 0;
     this.#random = new RandomWords(this.seed);
     this.slotCount = kernel.slotCount;
@@ -179,10 +188,8 @@ export class ThreadsBackend implements Backend {
   }
 
   #hung(finished: number): BackendFaultError {
-    const evidence = { deadlineMs: this.#deadlineMs, workersFinished: finished, workersStarted: this.workerCount };
     this.#abandon();
-    const what = `a drain did not end within ${this.#deadlineMs} ms`;
-    return new BackendFaultError(this.name, 'hang', what, 'look for a loop with a huge bound in the kernel.', evidence);
+    return hangFault(this.name, this.#deadlineMs, { workersFinished: finished, workersStarted: this.workerCount });
   }
 
   #failed(): BackendFaultError {
@@ -200,13 +207,7 @@ export class ThreadsBackend implements Backend {
   }
 }
 
-function checkOptions(deadlineMs: number, workerCount: number): void {
-  if (!(deadlineMs > 0)) {
-    throw new InputError(
-      `deadlineMs is ${deadlineMs}, expected more than 0`,
-      'give the longest drain that is no hang.',
-    );
-  }
+function checkWorkerCount(workerCount: number): void {
   if (!Number.isInteger(workerCount) || workerCount < 1 || workerCount > MAX_WORKER_COUNT) {
     const expected = `a whole number from 1 to ${MAX_WORKER_COUNT}`;
     throw new InputError(`workerCount is ${workerCount}, expected ${expected}`, 'leave it out for one a core.');

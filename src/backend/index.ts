@@ -7,6 +7,7 @@ export {
   isPromise,
   type Slot,
 } from './backend.ts';
+export { checkDeadline, DEFAULT_DEADLINE_MS, hangFault } from './deadline.ts';
 export { BackendFaultError, type BackendFaultKind, PublishError } from './errors.ts';
 export { KernelMachine } from './kernel-machine.ts';
-export { ReferenceBackend } from './reference-backend.ts';
+export { ReferenceBackend, type ReferenceOptions } from './reference-backend.ts';

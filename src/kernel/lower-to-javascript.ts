@@ -34,14 +34,31 @@ export interface LoweredKernel {
   runTurns(slotIndices: Uint32Array, begin: number, step: number, end: number): void;
 }
 
-/** The body of a function that takes `memories` and returns a {@link LoweredKernel}. */
+/**
+ * A loop counts when it begins and every so many turns, a power of two: with the counter that it has anyway, so that a
+ * turn pays for one test of a local.
+ */
+const TURNS_A_COUNT = 1_024;
+/** Counts between two calls of `afterManyTurns`: hundreds of short loops, or milliseconds of a long one. */
+const COUNTS_A_CALL = 256;
+
+/** The body of a function of `memories`, and `afterManyTurns` if serial, that returns a {@link LoweredKernel}. */
 export function lowerToJavaScript(kernel: KernelDefinition, dialect: JavaScriptDialect): string {
   return new JavaScriptLowering(kernel, dialect).program();
 }
 
-/** Binds a lowered program to memories. The program is as trustworthy as the check that the kernel passed. */
-export function bindLoweredKernel(program: string, memories: KernelMemories): LoweredKernel {
-  return new Function('memories', program)(memories) as LoweredKernel;
+/**
+ * Binds a lowered program to memories. The program is as trustworthy as the check that the kernel passed.
+ *
+ * @param afterManyTurns is called by a serial program now and then while it is in loops. What it throws ends the run,
+ *   which is how one thread gets out of a loop that others would have to be terminated for.
+ */
+export function bindLoweredKernel(
+  program: string,
+  memories: KernelMemories,
+  afterManyTurns: () => void = () => {},
+): LoweredKernel {
+  return new Function('memories', 'afterManyTurns', program)(memories, afterManyTurns) as LoweredKernel;
 }
 
 /** Bytes that a kernel's writable memories take, and where each begins; for backends that share one buffer. */
@@ -83,6 +100,7 @@ class JavaScriptLowering {
     this.#line('const { ring: m_ring, control: m_control, debug: m_debug, faults: m_faults } = memories;');
     for (const table of this.#kernel.tables) this.#line(`const m_${table.name} = memories.tables.${table.name};`);
     this.#helpers();
+    if (this.#dialect === 'serial') this.#turnCounter();
     for (const definition of this.#kernel.opcodes) this.#handler(definition);
     this.#turn();
     this.#line('return { runTurns(slotIndices, begin, step, end) {');
@@ -118,6 +136,18 @@ class JavaScriptLowering {
       this.#line('  }');
       this.#line('}');
     }
+  }
+
+  /** One for all loops: nested ones with small bounds each take as long as one with a huge bound. */
+  #turnCounter(): void {
+    this.#line(`let countsLeft = ${COUNTS_A_CALL};`);
+    this.#line('function countTurns() {');
+    this.#line('  countsLeft -= 1;');
+    this.#line('  if (countsLeft > 0) return;');
+    // Set before the call, which may not return.
+    this.#line(`  countsLeft = ${COUNTS_A_CALL};`);
+    this.#line('  afterManyTurns();');
+    this.#line('}');
   }
 
   #handler(definition: OpcodeDefinition): void {
@@ -222,6 +252,9 @@ class JavaScriptLowering {
     const turns = this.#temporary();
     const begin = `${index} = ${expressionText(statement.from)}, ${below} = ${expressionText(statement.below)}, ${turns} = 0`;
     emit(`for (let ${begin}; ${index} < ${below} && ${turns} < ${statement.atMost}; ${index} += 1, ${turns} += 1) {`);
+    if (this.#dialect === 'serial') {
+      emit(`  if ((${turns} & ${TURNS_A_COUNT - 1}) === 0) countTurns();`);
+    }
     this.#statements(statement.body, depth + 1);
     emit('}');
   }

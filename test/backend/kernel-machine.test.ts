@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { KernelMachine, PublishError, ReferenceBackend, type Slot } from '../../src/backend/index.ts';
-import { VrrlError } from '../../src/base/errors.ts';
+import {
+  BackendFaultError,
+  KernelMachine,
+  PublishError,
+  ReferenceBackend,
+  type Slot,
+} from '../../src/backend/index.ts';
+import { InputError, VrrlError } from '../../src/base/errors.ts';
 import { defineKernel, finishKernel, opcode, planMemory, RoutineBuilder } from '../../src/kernel/index.ts';
 import { ControlWord, Opcode, SlotStatus, SlotWord } from '../../src/protocol/index.ts';
 
@@ -278,6 +284,109 @@ describe('the reference backend', () => {
       return observe(backend);
     });
     expect(first).toEqual(second);
+  });
+});
+
+describe('a kernel that does not come to an end, on the reference', () => {
+  const DEADLINE_MS = 100;
+  const ENDLESS = 0x4000_0000;
+  const NESTED = 0x4000_0001;
+  const LEFT_AT_ONCE = 0x4000_0002;
+  const turns = 0xffff_ffff;
+  const endless = opcode('ENDLESS', ENDLESS, [], ($) => {
+    $.loop({ below: turns, atMost: turns }, () => void $.atomicAdd('control', 200, 1));
+  });
+  // No loop of these has more turns than a memory copy may; together they have 2³².
+  const nested = opcode('NESTED', NESTED, [], ($) => {
+    const nest = (depth: number): void => {
+      if (depth === 0) return void $.atomicAdd('control', 200, 1);
+      $.loop({ below: 16, atMost: 16 }, () => nest(depth - 1));
+    };
+    nest(8);
+  });
+  const leftAtOnce = opcode('LEFT_AT_ONCE', LEFT_AT_ONCE, [], ($) => {
+    $.loop({ below: 5_000, atMost: 5_000 }, () => {
+      $.loop({ below: turns, atMost: turns }, () => $.break());
+      $.atomicAdd('control', 200, 1);
+    });
+  });
+  const spinning = defineKernel({ name: 'spinning', slotCount: 4, opcodes: [endless, nested, leftAtOnce] });
+
+  function faultOf(use: () => unknown): BackendFaultError {
+    try {
+      use();
+    } catch (error) {
+      expect(error).toBeInstanceOf(BackendFaultError);
+      return error as BackendFaultError;
+    }
+    throw new Error('it came to an end');
+  }
+
+  it.each([
+    ['one loop with a huge bound', ENDLESS],
+    ['nested loops with small bounds', NESTED],
+  ])('is a fault of kind hang: %s', (_, code) => {
+    const backend = new ReferenceBackend(spinning, { deadlineMs: DEADLINE_MS });
+    backend.publish(0, slot(code));
+    const error = faultOf(() => backend.drain());
+    expect([error.code, error.kind, error.backend]).toEqual(['VRRL_BACKEND_FAULT', 'hang', 'reference']);
+    expect(error.message).toBe(
+      'backend reference: a drain did not end within 100 ms. Fix: look for a loop with a huge bound in the kernel.',
+    );
+    expect(error.evidence).toEqual({ deadlineMs: DEADLINE_MS });
+  });
+
+  it('leaves a backend that can do nothing but start again, as if nothing had been', () => {
+    const backend = new ReferenceBackend(spinning, { deadlineMs: DEADLINE_MS });
+    const fresh = observe(backend);
+    for (let round = 0; round < 2; round += 1) {
+      backend.publish(0, slot(ENDLESS));
+      backend.publish(1, slot(Opcode.NOP));
+      expect(faultOf(() => backend.drain()).kind).toBe('hang');
+      for (const use of [
+        () => backend.publish(2, slot(Opcode.NOP)),
+        () => backend.drain(),
+        () => observe(backend),
+        () => backend.restore(fresh),
+      ]) {
+        expect(faultOf(use)).toMatchObject({
+          kind: 'unavailable',
+          message: 'backend reference: it hung in the last drain. Fix: call start() first.',
+        });
+      }
+      backend.start();
+      expect(observe(backend)).toEqual(fresh);
+      backend.publish(0, slot(Opcode.ATOMIC_ADD, 1, 200));
+      expect(backend.drain()).toEqual({ done: 1, pending: [], faults: [] });
+      expect(observe(backend)[200]).toBe(1);
+      backend.start();
+    }
+  });
+
+  it('is none that has loops with huge bounds and leaves them', () => {
+    const backend = new ReferenceBackend(spinning, { deadlineMs: 60_000 });
+    for (let slotIndex = 0; slotIndex < 4; slotIndex += 1) backend.publish(slotIndex, slot(LEFT_AT_ONCE));
+    expect(backend.drain()).toEqual({ done: 4, pending: [], faults: [] });
+    expect(observe(backend)[200]).toBe(20_000);
+  });
+
+  it('has the time of one drain, not of all', () => {
+    const counting = opcode('COUNTING', ENDLESS, ['count'], ($, count) => {
+      $.loop({ below: count, atMost: turns }, () => void $.atomicAdd('control', 200, 1));
+    });
+    const backend = new ReferenceBackend(defineKernel({ name: 'k', slotCount: 1, opcodes: [counting] }), {
+      deadlineMs: 1_000,
+    });
+    const begin = performance.now();
+    while (performance.now() - begin < 1_500) {
+      backend.publish(0, slot(ENDLESS, 1_000_000));
+      expect(backend.drain().done).toBe(1);
+    }
+  });
+
+  it.each([0, -1, Number.NaN])('does not take %d for a deadline', (deadlineMs) => {
+    expect(() => new ReferenceBackend(kernel, { deadlineMs })).toThrow(InputError);
+    expect(() => new ReferenceBackend(kernel, { deadlineMs })).toThrow(/deadlineMs is .*Fix: /u);
   });
 });
 

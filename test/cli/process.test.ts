@@ -95,10 +95,12 @@ describe('a kernel of a user', () => {
     expect(recorded).toMatchObject({ exitCode: 4, err: expect.stringContaining('did not end within 300 ms') });
     // The slot that hung it is in the log.
     expect(JSON.parse(run(['info', 'hung.vrrl', '--json']).out)).toMatchObject({ records: 2, lost: 0 });
-    const options = ['--backend', 'threads', '--no-observations', '--json', '--replicas', '2'];
-    const replayed = run(['replay', 'hung.vrrl', ...options, ...limits]);
-    expect(replayed.exitCode).toBe(4);
-    expect(JSON.parse(replayed.out)).toMatchObject({ backends: [{ fault: { kind: 'hang' } }] });
+    for (const backend of ['threads', 'reference']) {
+      const options = ['--backend', backend, '--no-observations', '--json', '--replicas', '2'];
+      const replayed = run(['replay', 'hung.vrrl', ...options, ...limits]);
+      expect(replayed.exitCode).toBe(4);
+      expect(JSON.parse(replayed.out)).toMatchObject({ backends: [{ backend, fault: { kind: 'hang' } }] });
+    }
     expect(performance.now() - begin).toBeLessThan(20_000);
   });
 
