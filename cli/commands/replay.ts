@@ -16,6 +16,7 @@ import {
   type ReplayMode,
   type ReplayPlan,
   replayOn,
+  replayThatNeverRan,
 } from '../../src/replay/index.ts';
 import { backendFactory, isBackendModule } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
@@ -159,10 +160,10 @@ async function replayOnAll(
   for (const [name, factory] of factories) {
     const made = await makeOrFault(factory);
     if (made instanceof BackendFaultError) faults.push(made);
-    else replays.push(await replayOnBackend(io, plan, name, made, choice, flags, replays.length === 0));
+    else replays.push(await replayOnBackend(io, plan, name, made, choice, flags, replays.at(-1)));
   }
   if (replays.length === 0) throw faults[0];
-  return [...replays, ...faults.map((fault) => neverRan(plan, replays[0], fault))];
+  return [...replays, ...faults.map((fault) => replayThatNeverRan(plan, replays[0], fault))];
 }
 
 async function makeOrFault(factory: BackendFactory): Promise<Backend | BackendFaultError> {
@@ -172,25 +173,6 @@ async function makeOrFault(factory: BackendFactory): Promise<Backend | BackendFa
     if (error instanceof BackendFaultError) return error;
     throw error;
   }
-}
-
-/** What a backend that could not even be made has to say: nothing about any epoch. */
-function neverRan(
-  plan: ReplayPlan,
-  { mode, replicas, layout }: BackendReplay,
-  fault: BackendFaultError,
-): BackendReplay {
-  const epochs = plan.epochs.map((epoch) => ({
-    epoch,
-    expected: undefined,
-    outcomes: [],
-    unlistedCount: 0,
-    replicas: 0,
-    unknownReasons: epoch.unknownReasons,
-    contradictedEpochWord: undefined,
-  }));
-  const counts = { replicasRun: 0, replicasDiverged: 0, epochsRun: 0, elapsedMs: 0 };
-  return { backend: fault.backend, mode, replicas, epochs, layout, fault, ...counts };
 }
 
 /** `--observations FILE` gives a path, `--no-observations` false, neither true or nothing. */
@@ -208,10 +190,10 @@ async function replayOnBackend(
   backend: Backend,
   choice: KernelChoice,
   flags: ReplayFlags,
-  isFirst: boolean,
+  previous: BackendReplay | undefined,
 ): Promise<BackendReplay> {
   const progress = startProgress(io, `replaying on ${name}`, flags.quiet);
-  const saving = flags.save !== undefined && isFirst ? startSaving(flags.save, choice) : undefined;
+  const saving = flags.save !== undefined && previous === undefined ? startSaving(flags.save, choice) : undefined;
   try {
     return await replayOn(plan, backend, {
       mode: flags.mode,
@@ -219,6 +201,7 @@ async function replayOnBackend(
       keptSnapshotBytes: Math.floor(KEPT_SNAPSHOT_BYTES / flags.backend.length),
       onProgress: (done, total) => progress.update(done, total),
       ...(saving === undefined ? {} : { saver: saving.saver }),
+      ...(previous === undefined ? {} : { baseline: previous.baseline }),
     });
   } finally {
     saving?.close();

@@ -67,9 +67,8 @@ function renderOutcomes({ differsFromItself, mostOutcomes }: BackendJudgement): 
 }
 
 function renderRate({ divergedReplicas }: BackendJudgement): string {
-  if (divergedReplicas === undefined) return '-';
   const { count: diverged, total, low, high } = divergedReplicas;
-  if (total === 0) return 'none ran to its end';
+  if (total === 0) return 'nothing to compare';
   return `${count(diverged)} of ${count(total)} = ${percent(diverged / total)} (${percent(low)} … ${percent(high)})`;
 }
 

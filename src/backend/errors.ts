@@ -6,7 +6,15 @@ export class PublishError extends VrrlError {
 }
 
 /** What went wrong with a backend, as opposed to what it ran. */
-export type BackendFaultKind = 'crash' | 'hang' | 'unavailable' | 'protocol';
+export const BACKEND_FAULT_KINDS = [
+  'crash',
+  'hang',
+  'unavailable',
+  'protocol',
+  'device-lost',
+  'out-of-memory',
+] as const;
+export type BackendFaultKind = (typeof BACKEND_FAULT_KINDS)[number];
 
 /** A backend failed: it crashed, hung, or was never there. The log and the other backends are unaffected. */
 export class BackendFaultError extends VrrlError {
@@ -29,4 +37,12 @@ export class BackendFaultError extends VrrlError {
     this.kind = kind;
     this.evidence = evidence;
   }
+}
+
+/** Whatever a backend throws is its fault; only the words differ. */
+export function asBackendFault(error: unknown, backend: string): BackendFaultError {
+  if (error instanceof BackendFaultError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const fix = 'see the cause; the other backends are not affected.';
+  return new BackendFaultError(backend, 'crash', `it threw: ${reason}`, fix, {}, { cause: error });
 }

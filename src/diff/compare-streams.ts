@@ -291,5 +291,6 @@ function outcomeSource({ side, index, epoch, outcome }: ObservedSide): OutcomeSo
     snapshot: side.observations.wordsAfter(index)?.slice(),
     tally: { done, faulted, pending },
     faults: [],
+    pendingBefore: [],
   };
 }

@@ -1,5 +1,6 @@
 /** What exactly differs between two outcomes of an epoch, and which slots can have to do with it. */
 
+import type { SlotTally } from '../backend/index.ts';
 import { hex64 } from '../base/words.ts';
 import { footprintOf, type Kernel, type SlotFault, touches } from '../kernel/index.ts';
 import { RECORD_ARGUMENT_COUNT } from '../log/index.ts';
@@ -10,13 +11,7 @@ import {
   type ResolvedLayout,
   type WordDifference,
 } from '../observe/index.ts';
-import {
-  argumentsOf,
-  type ComparableOutcome,
-  type PlannedEpoch,
-  type ReplayPlan,
-  type SlotTally,
-} from '../replay/index.ts';
+import { argumentsOf, type ComparableOutcome, type PlannedEpoch, type ReplayPlan } from '../replay/index.ts';
 import type { Divergence, InvolvedSlot } from './judgement.ts';
 
 /** An outcome, and where it comes from. */
@@ -26,6 +21,8 @@ export interface OutcomeSource extends ComparableOutcome {
   readonly snapshot: Uint32Array | undefined;
   readonly tally: SlotTally;
   readonly faults: readonly SlotFault[];
+  /** Slots that were PUBLISHED already when the epoch began, as far as it is known. */
+  readonly pendingBefore: readonly number[];
 }
 
 interface DifferenceContext {
@@ -128,13 +125,12 @@ function describeDigest(layout: ResolvedLayout, expected: ComparableOutcome, see
   return { kind: 'digest', where: region, region, expected: digest(expected), seen: digest(seen), differenceCount: 1 };
 }
 
-/** The slots of the epoch whose footprint has the word, or for records the area that they are in. */
+/** The slots that ran in the epoch and whose footprint has the word, or for records the area that they are in. */
 function involvedSlots(
   context: DifferenceContext,
   difference: RegionDifference | undefined,
 ): Pick<Divergence, 'slots' | 'unlistedSlotCount'> {
   const { plan, layout, kernel } = context;
-  const { firstRecord = 0, endRecord = 0 } = context.epoch;
   if (plan === undefined || kernel === undefined || difference === undefined) {
     return { slots: [], unlistedSlotCount: undefined };
   }
@@ -144,7 +140,7 @@ function involvedSlots(
   const word = difference.kind === 'words' ? difference.words[0].index - area.start : region.start - area.start;
   const slots: InvolvedSlot[] = [];
   let unlistedSlotCount = 0;
-  for (let record = firstRecord; record < endRecord; record += 1) {
+  for (const record of recordsThatRan(plan, context.epoch, context.seen.pendingBefore)) {
     const slot = involvedSlot(plan, kernel, record);
     // Every slot that is served counts itself; blaming all of them for DONE_COUNT says nothing, but it is true.
     if (!touches(footprintOf(kernel, { ...slot, tenant: slot.tenantId }).writes, area.name, word)) continue;
@@ -152,6 +148,19 @@ function involvedSlots(
     else unlistedSlotCount += 1;
   }
   return { slots, unlistedSlotCount };
+}
+
+/** The epoch's own records, and before them those of older epochs whose slots still waited. */
+function* recordsThatRan(
+  { columns }: ReplayPlan,
+  { firstRecord = 0, endRecord = 0 }: DifferenceContext['epoch'],
+  pendingBefore: readonly number[],
+): Generator<number> {
+  const newestRecords = pendingBefore.map((slotIndex) =>
+    firstRecord === 0 ? -1 : columns.slotIndex.lastIndexOf(slotIndex, firstRecord - 1),
+  );
+  yield* newestRecords.filter((record) => record >= 0).sort((left, right) => left - right);
+  for (let record = firstRecord; record < endRecord; record += 1) yield record;
 }
 
 function involvedSlot(plan: ReplayPlan, kernel: Kernel, record: number): InvolvedSlot {

@@ -42,7 +42,7 @@ export function judge(plan: ReplayPlan, replays: readonly BackendReplay[], kerne
     },
     firstDivergence: firstIndex < 0 ? undefined : firstDivergence(plan, replays, firstIndex, kernel),
     oddOneOut: firstIndex < 0 ? undefined : oddOneOut(plan, replays, firstIndex),
-    backends: replays.map((replay) => judgeBackend(plan, replay, verdicts)),
+    backends: replays.map((replay) => judgeBackend(replay, verdicts)),
     unknownEpochs: unknownEpochs(plan, replays, verdicts),
     notes: plan.notes,
   };
@@ -103,16 +103,15 @@ function differentPair<Each extends ComparableOutcome>(
   return undefined;
 }
 
-function judgeBackend(plan: ReplayPlan, replay: BackendReplay, whole: readonly Verdict[]): BackendJudgement {
+function judgeBackend(replay: BackendReplay, whole: readonly Verdict[]): BackendJudgement {
   const verdicts = replay.epochs.map((epoch, index) => (whole[index] === 'agree' ? 'agree' : judgeEpoch([epoch])));
-  const isRecorded = plan.observations !== undefined;
   return {
     backend: replay.backend,
     verdict: wholeVerdict(verdicts, replay.fault !== undefined),
     replicas: replay.replicas,
     replicasRun: replay.replicasRun,
     epochsRun: replay.epochsRun,
-    divergedReplicas: isRecorded ? rateOf(replay.replicasDiverged, replay.replicasRun) : undefined,
+    divergedReplicas: rateOf(replay.replicasDiverged, replay.replicasCompared),
     differsFromItself: replay.epochs.some(differsFromItself),
     mostOutcomes: replay.epochs.reduce((most, epoch) => Math.max(most, outcomeCount(epoch)), 0),
     fault: replay.fault && { kind: replay.fault.kind, message: replay.fault.message },
@@ -181,6 +180,7 @@ function outcomesOf(plan: ReplayPlan, replays: readonly BackendReplay[], index: 
       snapshot: plan.observations.wordsAfter(observed)?.slice(),
       tally: { done, faulted, pending },
       faults: [],
+      pendingBefore: [],
     });
   }
   for (const replay of replays) {

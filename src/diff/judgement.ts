@@ -40,7 +40,7 @@ export interface Divergence {
   readonly seen: string;
   /** Words or records that differ in the region, the first included. */
   readonly differenceCount: number;
-  /** Slots of the epoch that may write the word, told from the kernel. */
+  /** Slots that ran in the epoch and may write the word, told from the kernel; some may have waited since an older one. */
   readonly slots: readonly InvolvedSlot[];
   /** How many more there are than are listed; undefined if it cannot be told which slots touch what. */
   readonly unlistedSlotCount: number | undefined;
@@ -59,8 +59,11 @@ export interface BackendJudgement {
   readonly replicasRun: number;
   /** Epochs run, over all replicas. */
   readonly epochsRun: number;
-  /** Replicas that differ from the recording; absent if nothing was recorded. */
-  readonly divergedReplicas: Rate | undefined;
+  /**
+   * Of the replicas with something to be compared with, those that differ from the recording; or, if nothing was recorded,
+   * from the first outcomes that were seen, which are those of the first backend's first replica where it got so far.
+   */
+  readonly divergedReplicas: Rate;
   /** Its own replicas of one epoch, from one state, did not all come out the same, whatever records an overflow dropped. */
   readonly differsFromItself: boolean;
   /** The most different outcomes that one epoch had, counted up to 17. */

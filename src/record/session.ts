@@ -5,14 +5,22 @@
  * an epoch has drained, what the backend shows is appended to the observation stream.
  */
 
-import { type Backend, type DrainReport, isPromise, PublishError, type Slot } from '../backend/index.ts';
+import {
+  type Backend,
+  type DrainReport,
+  DrainTally,
+  isPromise,
+  layoutOf,
+  PublishError,
+  type Slot,
+} from '../backend/index.ts';
 import { type Clock, monotonicWallClock } from '../base/clock.ts';
 import { isWord } from '../base/words.ts';
 import { findOpcode, type Kernel, type SlotFault } from '../kernel/index.ts';
 import { type LogRecord, RECORD_ARGUMENT_COUNT } from '../log/index.ts';
-import { type EpochObservation, type ResolvedLayout, resolveLayout, type SlotRest } from '../observe/index.ts';
+import type { EpochObservation, ResolvedLayout, SlotRest } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, Priority } from '../protocol/index.ts';
-import { digestFaults } from './faults-digest.ts';
+import { observedEnds } from './observed-ends.ts';
 import { RecordsDigest } from './records-digest.ts';
 
 /** A slot to publish. What is left out is zero, but for the priority, which is normal. */
@@ -89,7 +97,7 @@ export class RecordingSession {
 
   /** Starts the backend afresh and observes the state that it begins with. */
   static async start(backend: Backend, options: SessionOptions = {}): Promise<RecordingSession> {
-    const session = new RecordingSession(backend, resolveLayout(backend.layout), options);
+    const session = new RecordingSession(backend, layoutOf(backend), options);
     await backend.start();
     await backend.observe(session.#snapshot);
     const { observations } = options;
@@ -147,8 +155,8 @@ export class RecordingSession {
   }
 
   /**
-   * Ends the epoch: publishes a BATCH_FENCE if the kernel is known to have one and was not shut down in it, drains, observes, and appends what was
-   * seen to the observation stream.
+   * Ends the epoch: publishes a BATCH_FENCE if the kernel is known to have one and was not shut down in it, drains,
+   * observes, and appends what was seen to the observation stream.
    *
    * @param options.tag ends up in the first observable word; `fence: false` leaves the fence out.
    */
@@ -164,9 +172,9 @@ export class RecordingSession {
     const recorded: RecordedEpoch = {
       ordinal: this.#ordinal,
       recordCount: epoch.recordCount,
-      done: epoch.done,
-      pending: epoch.pending,
-      faults: epoch.faults,
+      done: epoch.tally.done,
+      pending: epoch.tally.pending,
+      faults: epoch.tally.faults,
       snapshot: this.#snapshot,
     };
     const observation = this.#observation(epoch);
@@ -193,18 +201,9 @@ export class RecordingSession {
       deviceEpoch: epoch.deviceEpoch,
       firstRecord: epoch.firstRecord,
       recordCount: epoch.recordCount,
-      done: epoch.done,
-      faulted: epoch.faults.length,
-      pending: epoch.pending,
-      faultDigest: digestFaults(epoch.faults),
+      ...observedEnds(epoch.tally),
       recordsDigest: this.#recordsDigest.take(),
       words: this.#snapshot,
-      faults: epoch.faults.map(({ slotIndex, opcode, words }) => ({
-        slotIndex,
-        opcode,
-        code: words[0],
-        detail: [words[1]],
-      })),
     };
   }
 
@@ -267,7 +266,7 @@ export class RecordingSession {
       this.#epoch.isSpoiled = true;
       throw error;
     }
-    this.#epoch.add(report);
+    this.#epoch.tally.add(report);
     this.#busy.fill(0);
     for (const slotIndex of report.pending) this.#busy[slotIndex] = 1;
     this.#nextSlot = 0;
@@ -336,29 +335,21 @@ interface PlacedSlot {
   readonly slot: Slot;
 }
 
-/** Adds up the drains of one epoch. */
+/** An epoch that slots are still published in. */
 class EpochInProgress {
   readonly firstRecord: number;
   /** EPOCH as seen when the epoch's first slot was published. */
   readonly deviceEpoch: number;
+  readonly tally: DrainTally = new DrainTally();
   recordCount = 0;
   /** Behind a SHUTDOWN a fence may run or not, as the schedule will have it: a race that would be ours. */
   hasShutdown = false;
-  done = 0;
-  pending = 0;
-  faults: readonly SlotFault[] = [];
   /** A call failed, so that not every slot recorded was published, or not every end seen: nothing to compare with. */
   isSpoiled = false;
 
   constructor(firstRecord: number, deviceEpoch: number) {
     this.firstRecord = firstRecord;
     this.deviceEpoch = deviceEpoch;
-  }
-
-  add(report: DrainReport): void {
-    this.done += report.done;
-    this.pending = report.pending.length;
-    if (report.faults.length > 0) this.faults = [...this.faults, ...report.faults];
   }
 }
 

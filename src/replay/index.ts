@@ -1,4 +1,6 @@
 /** Replay: a log cut into epochs, run again on backends, every outcome counted. */
+export type { BackendReplay, ReplayMode, ReplayOptions } from './backend-replay.ts';
+export type { Baseline, EpochReplay } from './epoch-counts.ts';
 export { type InferredSizes, inferSizes } from './infer.ts';
 export { ObservationSaver } from './observation-saver.ts';
 export {
@@ -7,7 +9,6 @@ export {
   outcomeOfObserved,
   relate,
   type Signature,
-  type SlotTally,
   sameSignature,
 } from './outcome.ts';
 export {
@@ -18,10 +19,4 @@ export {
   type Recording,
   type ReplayPlan,
 } from './plan.ts';
-export {
-  type BackendReplay,
-  type EpochReplay,
-  type ReplayMode,
-  type ReplayOptions,
-  replayOn,
-} from './replay.ts';
+export { replayOn, replayThatNeverRan } from './replay.ts';

@@ -1,10 +1,9 @@
 /** Writes what a replay shows into an observation stream, so that two replays can be compared with each other later. */
 
-import type { Backend } from '../backend/index.ts';
+import type { Backend, DrainTally } from '../backend/index.ts';
 import { type ObservationMetadata, ObservationWriter } from '../observe/index.ts';
-import { digestFaults, RecordsDigest } from '../record/index.ts';
+import { observedEnds, RecordsDigest } from '../record/index.ts';
 import type { Storage } from '../storage/index.ts';
-import type { TallyInProgress } from './outcome.ts';
 import type { PlannedEpoch, ReplayPlan } from './plan.ts';
 
 /** Keeps the epochs of one replica. The stream begins with the first epoch that was run. */
@@ -28,7 +27,7 @@ export class ObservationSaver {
   }
 
   /** Appends what was seen when an epoch had drained. */
-  append(plan: ReplayPlan, epoch: PlannedEpoch, snapshot: Uint32Array, tally: TallyInProgress): void {
+  append(plan: ReplayPlan, epoch: PlannedEpoch, snapshot: Uint32Array, tally: DrainTally): void {
     for (let record = epoch.firstRecord; record < epoch.endRecord; record += 1) {
       this.#recordsDigest.addFromColumns(plan.columns, record);
     }
@@ -37,18 +36,9 @@ export class ObservationSaver {
       deviceEpoch: epoch.deviceEpoch,
       firstRecord: epoch.firstSequence,
       recordCount: epoch.endRecord - epoch.firstRecord,
-      done: tally.done,
-      faulted: tally.faulted,
-      pending: tally.pending,
-      faultDigest: digestFaults(tally.faults),
+      ...observedEnds(tally),
       recordsDigest: this.#recordsDigest.take(),
       words: snapshot,
-      faults: tally.faults.map(({ slotIndex, opcode, words }) => ({
-        slotIndex,
-        opcode,
-        code: words[0],
-        detail: [words[1]],
-      })),
     });
   }
 

@@ -1,6 +1,6 @@
 /** What came out of an epoch, in a form that is quick to compare and small to keep. */
 
-import type { DrainReport } from '../backend/index.ts';
+import type { DrainTally, SlotTally } from '../backend/index.ts';
 import type { SlotFault } from '../kernel/index.ts';
 import {
   DIGEST_WORDS,
@@ -10,13 +10,6 @@ import {
   type ResolvedLayout,
 } from '../observe/index.ts';
 import { digestFaults } from '../record/index.ts';
-
-/** How the slots of an epoch ended. */
-export interface SlotTally {
-  readonly done: number;
-  readonly faulted: number;
-  readonly pending: number;
-}
 
 /** Words of a signature behind the region digests. */
 const TALLY_WORDS = 5;
@@ -44,6 +37,8 @@ export interface Outcome extends ComparableOutcome {
   readonly snapshot: Uint32Array | undefined;
   readonly tally: SlotTally;
   readonly faults: readonly SlotFault[];
+  /** Slots that were PUBLISHED already when the epoch began. */
+  readonly pendingBefore: readonly number[];
 }
 
 export function signatureWords(layout: ResolvedLayout): number {
@@ -51,15 +46,9 @@ export function signatureWords(layout: ResolvedLayout): number {
 }
 
 /** Writes the signature of what a backend showed after the drains of one epoch. */
-export function signOutcome(
-  layout: ResolvedLayout,
-  snapshot: Uint32Array,
-  tally: SlotTally,
-  faults: readonly SlotFault[],
-  out: Signature,
-): void {
+export function signOutcome(layout: ResolvedLayout, snapshot: Uint32Array, tally: DrainTally, out: Signature): void {
   digestSnapshot(layout, snapshot, out);
-  const [low, high] = digestFaults(faults);
+  const [low, high] = digestFaults(tally.faults);
   writeTally(layout, tally, low, high, out);
 }
 
@@ -96,29 +85,6 @@ export function relate(left: ComparableOutcome, right: ComparableOutcome): 'same
 export function sameSignature(left: Signature, right: Signature): boolean {
   for (let index = 0; index < left.length; index += 1) if (left[index] !== right[index]) return false;
   return true;
-}
-
-/** Adds up the drains of one epoch. */
-export class TallyInProgress implements SlotTally {
-  done = 0;
-  pending = 0;
-  faults: readonly SlotFault[] = [];
-
-  get faulted(): number {
-    return this.faults.length;
-  }
-
-  clear(): void {
-    this.done = 0;
-    this.pending = 0;
-    this.faults = [];
-  }
-
-  add(report: DrainReport): void {
-    this.done += report.done;
-    this.pending = report.pending.length;
-    if (report.faults.length > 0) this.faults = [...this.faults, ...report.faults];
-  }
 }
 
 function writeTally(layout: ResolvedLayout, tally: SlotTally, low: number, high: number, out: Signature): void {

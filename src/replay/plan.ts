@@ -91,6 +91,11 @@ export function planReplay(recording: Recording, options: PlanOptions = {}): Rep
   if (!startsFresh && options.assumeFresh === true) {
     notes.push('a fresh start was assumed, but the observations say that the log begins later');
   }
+  if (!alignment && options.kernel === undefined && epochs.length > 0) {
+    notes.push(
+      `a v1 record keeps ${RECORD_ARGUMENT_COUNT} arguments and no priority: the slots are published with those`,
+    );
+  }
   return {
     columns: scan.columns,
     observations,

@@ -3,7 +3,7 @@ import { ReferenceBackend } from '../../src/backend/index.ts';
 import { type Divergence, judge } from '../../src/diff/index.ts';
 import { defineKernel, opcode } from '../../src/kernel/index.ts';
 import type { ObservationLayout } from '../../src/observe/index.ts';
-import { Opcode } from '../../src/protocol/index.ts';
+import { ControlWord, Opcode, TENANT_ALLOWED } from '../../src/protocol/index.ts';
 import type { SlotRequest } from '../../src/record/index.ts';
 import { planReplay, replayOn } from '../../src/replay/index.ts';
 import { packedAdds } from '../replay/programs.ts';
@@ -113,6 +113,22 @@ describe('a word that diverges', () => {
       { record: 4, slotIndex: 1, opcode: 2, name: 'ATOMIC_ADD', tenantId: 3, args: [4, 171] },
       { record: 6, slotIndex: 3, opcode: 3, name: 'LOAD_U32', tenantId: 0, args: [170, 11] },
     ]);
+  });
+
+  it('names a slot that waited since an older epoch, too', async () => {
+    // Nothing serves tenant 3 before its mask says so; slot 1 of epoch 0 runs in epoch 2.
+    const mask = ControlWord.TENANT_MASKS + 3;
+    const waiting: Program = [
+      [{ opcode: Opcode.STORE_U32, args: [0, mask] }],
+      [add(1, 170), add(2, 171, 3), add(3, 171)],
+      [{ opcode: Opcode.STORE_U32, args: [TENANT_ALLOWED, mask] }],
+      [{ opcode: Opcode.NOP }],
+    ];
+    const divergence = await divergenceOf(waiting, 3, (snapshot) => {
+      snapshot[171] = 9;
+    });
+    expect(divergence).toMatchObject({ epoch: 3, where: 'control[171]', expected: '5', seen: '9' });
+    expect(divergence.slots).toMatchObject([{ record: 3, slotIndex: 1, tenantId: 3, args: [2, 171] }]);
   });
 
   it('is the first of several, which are counted', async () => {

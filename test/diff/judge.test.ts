@@ -75,17 +75,27 @@ interface ModelReplay {
   readonly outcomes: Show[][];
   readonly reasons: boolean[];
   diverged: number;
+  compared: number;
   run: number;
   fault: boolean;
 }
 
-function modelReplay(scenario: Scenario, shows: readonly (readonly Show[])[]): ModelReplay {
+/** What replicas are compared with, epoch by epoch: as recorded, or found by the replicas before. */
+type ModelBaseline = (Show | undefined)[];
+
+function modelReplays(scenario: Scenario): ModelReplay[] {
+  const baseline: ModelBaseline = [...(scenario.recorded ?? [])];
+  return scenario.backends.map((shows) => modelReplay(scenario, shows, baseline));
+}
+
+function modelReplay(scenario: Scenario, shows: readonly (readonly Show[])[], baseline: ModelBaseline): ModelReplay {
   const { recorded, epochs, mode, cursorIsIgnored } = scenario;
   const indices = [...new Array(epochs).keys()];
   const model: ModelReplay = {
     outcomes: indices.map(() => []),
     reasons: indices.map((epoch) => (recorded?.[epoch].faults?.length ?? 0) > 0),
     diverged: 0,
+    compared: 0,
     run: 0,
     fault: false,
   };
@@ -93,6 +103,7 @@ function modelReplay(scenario: Scenario, shows: readonly (readonly Show[])[]): M
   for (const replica of shows) {
     let isKnown = true;
     let diverged = false;
+    let compared = false;
     for (const [epoch, show] of replica.entries()) {
       const isCarried = mode === 'chained' && isKnown;
       const canRestore = recorded !== undefined && (recorded[epoch - 1]?.pending?.length ?? 0) === 0;
@@ -106,16 +117,22 @@ function modelReplay(scenario: Scenario, shows: readonly (readonly Show[])[]): M
         return model;
       }
       model.outcomes[epoch].push(show);
-      const differs = recorded !== undefined && relationOf(recorded[epoch], show, cursorIsIgnored) === 'different';
+      const faulted = (show.faults?.length ?? 0) > 0;
+      // Without a recording a fault is a reason not to judge, so it is neither compared nor compared with.
+      const isComparable = recorded !== undefined || !faulted;
+      const expected = isComparable ? baseline[epoch] : undefined;
+      const differs = expected !== undefined && relationOf(expected, show, cursorIsIgnored) === 'different';
+      if (expected !== undefined) compared = true;
+      if (isComparable) baseline[epoch] ??= show;
       if (differs && !planReasons[epoch]) {
         diverged = true;
         if (mode === 'chained') break;
       }
-      const faulted = (show.faults?.length ?? 0) > 0;
       if (recorded === undefined && faulted) model.reasons[epoch] = true;
       isKnown = !differs && !faulted;
     }
     model.run += 1;
+    if (compared) model.compared += 1;
     if (diverged) model.diverged += 1;
   }
   return model;
@@ -246,7 +263,7 @@ describe('the judgement of any recording and any replays', () => {
     const verdictsSeen = new Set<string>();
     const property = fc.asyncProperty(anyScenario, async (scenario) => {
       const judgement = await judgeScenario(scenario);
-      const replays = scenario.backends.map((shows) => modelReplay(scenario, shows));
+      const replays = modelReplays(scenario);
       const verdicts = [...new Array(scenario.epochs).keys()].map((epoch) => modelVerdict(scenario, epoch, replays));
       const hasFault = replays.some(({ fault }) => fault);
       const count = (verdict: Verdict) => verdicts.filter((each) => each === verdict).length;
@@ -265,7 +282,7 @@ describe('the judgement of any recording and any replays', () => {
         const seen = judgement.backends[index];
         expect(seen).toMatchObject({ replicas: scenario.replicas, replicasRun: replay.run });
         expect(seen.fault !== undefined).toBe(replay.fault);
-        expect(seen.divergedReplicas?.count).toBe(scenario.recorded === undefined ? undefined : replay.diverged);
+        expect(seen.divergedReplicas).toMatchObject({ count: replay.diverged, total: replay.compared });
         const isUnsteady = replay.outcomes.some(
           (shows, epoch) => !replay.reasons[epoch] && hasDifferent(shows, scenario.cursorIsIgnored),
         );
@@ -347,12 +364,12 @@ describe('a backend that differs from itself', () => {
     expect(backends.map(({ divergedReplicas }) => divergedReplicas?.count)).toEqual([2, 1, 0]);
   });
 
-  it('is told without a recording too, where no rate can be given', async () => {
+  it('is told without a recording too, where replicas are compared with the first one', async () => {
     const judgement = await judgeScenario(ofWords(undefined, [[1], [2]], [[1], [1]]));
     expect(judgement).toMatchObject({ verdict: 'diverge', comparedWith: 'replays' });
     expect(judgement.backends.map((each) => [each.differsFromItself, each.verdict, each.divergedReplicas])).toEqual([
-      [true, 'diverge', undefined],
-      [false, 'agree', undefined],
+      [true, 'diverge', expect.objectContaining({ count: 1, total: 1 })],
+      [false, 'agree', expect.objectContaining({ count: 0, total: 2 })],
     ]);
     expect(judgement.firstDivergence).toMatchObject({ comparedWith: 'backend0', backend: 'backend0', replica: 1 });
   });

@@ -122,8 +122,11 @@ export async function replayOnAll(
   backends: readonly Backend[],
   options: ReplayArguments[2] = {},
 ): Promise<Awaited<ReturnType<typeof replayOn>>[]> {
-  const replays = [];
-  for (const backend of backends) replays.push(await replayOn(plan, backend, options));
+  const replays: Awaited<ReturnType<typeof replayOn>>[] = [];
+  for (const backend of backends) {
+    const baseline = replays.at(-1)?.baseline;
+    replays.push(await replayOn(plan, backend, { ...options, ...(baseline === undefined ? {} : { baseline }) }));
+  }
   return replays;
 }
 

@@ -514,6 +514,95 @@ describe('the debug log', () => {
   });
 });
 
+describe('a log without observations', () => {
+  const program: Program = [[add(1, 170)], [add(2, 170)], [add(3, 170)], [add(4, 170)]];
+
+  /** What the replicas of one backend, then of a sound one, come to if some of them go wrong for good in epoch 1. */
+  async function replayWrong(wrongReplicas: readonly number[]): Promise<Judgement> {
+    const run = await recordRun(program, reference(), { kernel });
+    const plan = planReplay(logOnly(run), { kernel });
+    let hasFailed = false;
+    const wrong = new DisturbedBackend(reference(), {
+      start() {
+        hasFailed = false;
+      },
+      observe({ epoch, replica }, snapshot) {
+        hasFailed ||= wrongReplicas.includes(replica) && epoch === 1;
+        // What went wrong once stays in the memory.
+        if (hasFailed) snapshot[170] += 1_000;
+      },
+    });
+    return judge(plan, await replayOnAll(plan, [wrong, reference()], { replicas: 5 }), kernel);
+  }
+
+  it('has the divergence of a replica counted once, not its echoes', async () => {
+    const judgement = await replayWrong([2]);
+    expect(judgement).toMatchObject({
+      verdict: 'diverge',
+      comparedWith: 'replays',
+      epochs: { total: 4, agreeing: 3, diverging: 1 },
+      firstDivergence: { epoch: 1, where: 'control[170]', replica: 2, expected: '3', seen: '1003' },
+    });
+    // The first replica is what the other four are compared with, and the second backend's five too.
+    expect(judgement.backends.map(({ divergedReplicas: { count, total } }) => [count, total])).toEqual([
+      [1, 4],
+      [0, 5],
+    ]);
+  });
+
+  it('has its rates told against the first replica, even where that is the wrong one', async () => {
+    const judgement = await replayWrong([0]);
+    expect(judgement).toMatchObject({ verdict: 'diverge', firstDivergence: { epoch: 1, expected: '1003', seen: '3' } });
+    expect(judgement.backends.map(({ divergedReplicas: { count, total } }) => [count, total])).toEqual([
+      [4, 4],
+      [5, 5],
+    ]);
+    // Nobody but the first replica got farther, so there is nothing to compare the rest with.
+    expect(judgement.epochs).toEqual({ total: 4, agreeing: 1, diverging: 1, unknown: 2, notReached: 2 });
+  });
+
+  it('has no rate for a single replica', async () => {
+    const plan = planReplay(logOnly(await recordRun(program, reference(), { kernel })), { kernel });
+    const judgement = judge(plan, await replayOnAll(plan, [reference()]), kernel);
+    expect(judgement).toMatchObject({
+      verdict: 'unknown',
+      backends: [{ divergedReplicas: { count: 0, total: 0, low: 0, high: 1 } }],
+    });
+  });
+});
+
+describe('a backend that contradicts itself', () => {
+  it.each([
+    [{ epochWord: 1e6 }, /its epochWord is 1000000, and a snapshot of it has \d+ words/],
+    [{ epochWord: -1 }, /its epochWord is -1/],
+    [{ slotCount: 0 }, /its slotCount is 0/],
+    [{ slotCount: Number.NaN }, /its slotCount is NaN/],
+  ])('is refused before it runs: %j', async (change, message) => {
+    const plan = planReplay(recordingOf(await recordRun([[add(1, 170)]], reference(), { kernel })), { kernel });
+    const backend: Backend = Object.assign(answeringLater(reference()), change);
+    const refusal = replayOn(plan, backend);
+    await expect(refusal).rejects.toThrow(BackendFaultError);
+    await expect(refusal).rejects.toMatchObject({ kind: 'protocol', message: expect.stringMatching(message) });
+  });
+
+  it('and whose ring is too small is never asked to publish beyond it', async () => {
+    const plan = planReplay(logOnly(await recordRun([[add(1, 0), add(1, 1), add(1, 2)]], new AddingBackend(8))));
+    const asked: number[] = [];
+    const small = new DisturbedBackend(new AddingBackend(2), {
+      publish(_moment, slotIndex) {
+        asked.push(slotIndex);
+        return undefined;
+      },
+    });
+    const judgement = judge(plan, await replayOnAll(plan, [small], { replicas: 2 }));
+    expect(asked.every((slotIndex) => slotIndex < 2)).toBe(true);
+    expect(judgement.verdict).toBe('unknown');
+    expect(judgement.unknownEpochs[0].reasons).toContainEqual(
+      expect.stringContaining('slot 2 is beyond the ring, which has 2 slots'),
+    );
+  });
+});
+
 describe('slots that fault', () => {
   const wild = add(1, 5_000);
   const program: Program = [[add(1, 170)], [wild, add(2, 170)], [add(3, 170)]];
