@@ -22,8 +22,26 @@ export interface SlotSource {
   close(): Promise<void>;
 }
 
+/**
+ * The pieces of a source, the first of them read by the time this settles: input that is wrong from its beginning on is
+ * found out before anything is made or replaced for it.
+ */
+export async function beginPieces(source: SlotSource): Promise<AsyncIterable<SlotPiece>> {
+  const pieces = source.pieces();
+  const iterator = Symbol.asyncIterator in pieces ? pieces[Symbol.asyncIterator]() : pieces[Symbol.iterator]();
+  const first = await iterator.next();
+  async function* all(): AsyncGenerator<SlotPiece> {
+    try {
+      for (let step = first; step.done !== true; step = await iterator.next()) yield step.value;
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return all();
+}
+
 /** Slots to publish, and if an epoch ends behind them, how. */
-interface SlotPiece {
+export interface SlotPiece {
   readonly slots: readonly SlotRequest[];
   readonly end?: { readonly tag: number; readonly fence?: boolean };
 }

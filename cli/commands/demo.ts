@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openRecording } from '../../node/recording-files.ts';
+import { openRecording, refuseOverwriting } from '../../node/recording-files.ts';
 import { ThreadsBackend } from '../../node/threads-backend.ts';
 import { InputError } from '../../src/base/errors.ts';
 import type { Verdict } from '../../src/diff/index.ts';
@@ -35,6 +35,7 @@ export const addDemo: AddCommand = (program, context) => {
         replicas: options.replicas,
       };
       refuseEmpty(demo.file);
+      for (const workload of ['histogram', 'lost-update']) refuseOverwriting(logPathOf(demo, workload), [demo.file]);
       mkdirSync(demo.folder, { recursive: true });
       const sound = await runPart(demo, {
         title: '1. A sound kernel: every byte of the file is one ATOMIC_ADD into a histogram',
@@ -69,10 +70,10 @@ interface DemoPart {
 
 /** Records and replays one workload; whether it came out as the demo says. */
 async function runPart(demo: Demo, part: DemoPart): Promise<boolean> {
-  const { io, folder } = demo;
+  const { io } = demo;
   const colours = coloursOf(io);
   await io.write(`${colours.bold(part.title)}\n\n`);
-  const logPath = path.join(folder, `${part.workload}.vrrl`);
+  const logPath = logPathOf(demo, part.workload);
   await io.write(`${await record(demo.file, part.workload, logPath)}\n`);
   const recording = openRecording(logPath);
   try {
@@ -86,6 +87,10 @@ async function runPart(demo: Demo, part: DemoPart): Promise<boolean> {
   } finally {
     recording.close();
   }
+}
+
+function logPathOf({ folder }: Demo, workload: string): string {
+  return path.join(folder, `${workload}.vrrl`);
 }
 
 async function record(file: string, workload: string, logPath: string): Promise<string> {
@@ -138,10 +143,10 @@ function isReadable(file: string): boolean {
   }
 }
 
-function nextSteps({ folder }: Demo): string {
-  const sound = path.join(folder, 'histogram.vrrl');
-  const broken = path.join(folder, 'lost-update.vrrl');
-  return `The recordings are in ${folder}. Next:
+function nextSteps(demo: Demo): string {
+  const sound = logPathOf(demo, 'histogram');
+  const broken = logPathOf(demo, 'lost-update');
+  return `The recordings are in ${demo.folder}. Next:
   npx vrrl info ${sound}
   npx vrrl dump ${sound} --json | head -3
   npx vrrl verify ${sound}

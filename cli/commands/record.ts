@@ -1,18 +1,20 @@
 /** `vrrl record`: run slots on a backend, and keep a log of them and of what was seen. */
 
+import { refuseOverwriting } from '../../node/recording-files.ts';
 import { MAX_CAPACITY } from '../../src/log/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
-import type { RecordingSession } from '../../src/record/index.ts';
+import type { RecordedEpoch, RecordingSession } from '../../src/record/index.ts';
 import { workloads } from '../../src/workloads/index.ts';
-import { backendFactory } from '../backends.ts';
+import { backendFactory, isBackendModule } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
+import { STANDARD_INPUT } from '../log-source.ts';
 import { integer, list } from '../options.ts';
-import { type Counter, startCounter } from '../progress.ts';
+import { startCounter } from '../progress.ts';
 import { Recorder } from '../recorder.ts';
-import { count, plural, wrap } from '../render/text.ts';
-import { type SlotSource, type SourceOptions, sourceOf } from '../slot-source.ts';
+import { count, plural, printable, wrap } from '../render/text.ts';
+import { beginPieces, type SlotPiece, type SlotSource, type SourceOptions, sourceOf } from '../slot-source.ts';
 
 const WORKLOAD_LINES = workloads.flatMap(({ name, summary, orderNote }) => [
   `  ${name.padEnd(12)} ${summary}`,
@@ -47,7 +49,11 @@ export const addRecord: AddCommand = (program, context) => {
     .option('--capacity <n>', 'records that the log keeps before it wraps', integer(1, MAX_CAPACITY), 65_536)
     .option('--patterns <list>', 'words to search for, separated by commas (workload dfa)', list)
     .option('--max-epochs <n>', 'stop after so many epochs', integer(1, Number.MAX_SAFE_INTEGER))
-    .option('--seed <n>', "seed of the lanes' shuffling", integer(0, 0xffff_ffff))
+    .option(
+      '--seed <n>',
+      "seed of the lanes' shuffling, and of the transfers of workload bank",
+      integer(0, 0xffff_ffff),
+    )
     .option('--workers <n>', 'worker threads', integer(1, 64))
     .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))
     .option('--force', 'replace a log that is there already')
@@ -55,6 +61,7 @@ export const addRecord: AddCommand = (program, context) => {
     .addHelpText('after', AFTER_HELP)
     .action(async (logPath, options) => {
       const { io } = context;
+      refuseOverwriting(logPath, filesRead(options));
       const source = await sourceOf(io, options);
       try {
         const problem = await recordFrom(io, source, logPath, options);
@@ -77,6 +84,12 @@ interface RecordOptions extends SourceOptions {
   readonly quiet?: true | undefined;
 }
 
+/** The files that a recording is made from. */
+function filesRead({ input, slots, kernel, backend }: RecordOptions): string[] {
+  const module = isBackendModule(backend) ? backend : undefined;
+  return [input, slots, kernel, module].flatMap((path) => (path === undefined || path === STANDARD_INPUT ? [] : path));
+}
+
 /** Records everything and says what it came to; what is wrong with the result, if that can be told. */
 async function recordFrom(
   io: Io,
@@ -89,23 +102,28 @@ async function recordFrom(
   const progress = startCounter(io, 'recording', 'records', options.quiet);
   const note = (text: string) => options.quiet !== true && io.note(text);
   try {
+    const pieces = await beginPieces(source);
     const recorder = await Recorder.create(logPath, backend, source.kernel, options.capacity, options.force === true);
+    const { session } = recorder;
+    const watch = new EpochWatch(logPath, options.capacity);
     const begin = performance.now();
-    let faults = 0;
     try {
-      faults = await publishAll(recorder.session, source, progress);
+      await publishAll(session, pieces, (epoch) => {
+        watch.add(epoch);
+        progress.update(session.recordCount);
+      });
     } catch (error) {
       progress.stop();
-      note(`${logPath}: ${amountOf(recorder.session)} were recorded before this happened:\n`);
+      note(`${printable(logPath)}: ${amountOf(session)} were recorded before this happened:\n`);
       throw error;
     } finally {
+      progress.stop();
       recorder.close();
     }
-    progress.stop();
-    const { session } = recorder;
-    const head = `${logPath}: ${amountOf(session)} on ${backend.name}, ${count(Math.round(performance.now() - begin))} ms`;
-    const lines = [head, ...remarks(session, options.capacity, faults), ...source.describe(session.snapshot)];
-    note(`${lines.join('\n')}\n`);
+    for (const warning of watch.warnings()) io.note(`vrrl: warning: ${warning}\n`);
+    const onWhat = `on ${backend.name}, ${count(Math.round(performance.now() - begin))} ms`;
+    const head = printable(`${logPath}: ${amountOf(session)} ${onWhat}`);
+    note(`${[head, ...remarks(session, options.capacity), ...source.describe(session.snapshot)].join('\n')}\n`);
     return source.problem(session.snapshot);
   } finally {
     progress.stop();
@@ -113,26 +131,61 @@ async function recordFrom(
   }
 }
 
-/** Publishes and ends epochs as the source says; how many slots faulted. */
-async function publishAll(session: RecordingSession, source: SlotSource, progress: Counter): Promise<number> {
-  let faults = 0;
-  for await (const { slots, end } of source.pieces()) {
+/** Publishes and ends epochs as the pieces say. */
+async function publishAll(
+  session: RecordingSession,
+  pieces: AsyncIterable<SlotPiece>,
+  onEpoch: (epoch: RecordedEpoch) => void,
+): Promise<void> {
+  for await (const { slots, end } of pieces) {
     await session.publish(slots);
-    if (end === undefined) continue;
-    const recorded = await session.endEpoch(end);
-    faults += recorded.faults.length;
-    progress.update(session.recordCount);
+    if (end !== undefined) onEpoch(await session.endEpoch(end));
   }
-  return faults;
+}
+
+/** Remembers what whoever recorded should hear of, even if all went well: a line each, however often it happened. */
+class EpochWatch {
+  readonly #logPath: string;
+  readonly #capacity: number;
+  #faultCount = 0;
+  #firstFault = '';
+  /** The records of the largest epoch. */
+  #mostRecords = 0;
+
+  constructor(logPath: string, capacity: number) {
+    this.#logPath = logPath;
+    this.#capacity = capacity;
+  }
+
+  add({ ordinal, recordCount, faults }: RecordedEpoch): void {
+    if (this.#faultCount === 0 && faults.length > 0) {
+      const [{ slotIndex, message }] = faults;
+      this.#firstFault = `slot ${slotIndex} in epoch ${ordinal}: ${message}`;
+    }
+    this.#faultCount += faults.length;
+    this.#mostRecords = Math.max(this.#mostRecords, recordCount);
+  }
+
+  warnings(): string[] {
+    const logPath = printable(this.#logPath);
+    const faults = `${plural(this.#faultCount, 'slot')} faulted, first ${printable(this.#firstFault)}`;
+    const tooLong = `an epoch of ${plural(this.#mostRecords, 'record')} is more than the log keeps (${count(this.#capacity)}), and cannot be replayed`;
+    return [
+      ...(this.#faultCount > 0 ? [`${faults}. Fix: vrrl replay ${logPath} lists them by epoch.`] : []),
+      ...(this.#mostRecords > this.#capacity ? [`${tooLong}. Fix: ${this.#capacityFix()}`] : []),
+    ];
+  }
+
+  #capacityFix(): string {
+    if (this.#mostRecords > MAX_CAPACITY) return 'end the epochs sooner; no log keeps so many records.';
+    return `record again with --capacity ${this.#mostRecords} or more.`;
+  }
 }
 
 function amountOf({ recordCount, epochCount }: RecordingSession): string {
   return `${plural(recordCount, 'record')} in ${plural(epochCount, 'epoch')}`;
 }
 
-function remarks({ recordCount }: RecordingSession, capacity: number, faults: number): string[] {
-  return [
-    ...(recordCount > capacity ? [`the log keeps the last ${count(capacity)} records (--capacity)`] : []),
-    ...(faults > 0 ? [`${plural(faults, 'slot')} faulted; vrrl replay says which`] : []),
-  ];
+function remarks({ recordCount }: RecordingSession, capacity: number): string[] {
+  return recordCount > capacity ? [`the log keeps the last ${plural(capacity, 'record')} (--capacity)`] : [];
 }

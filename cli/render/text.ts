@@ -1,5 +1,46 @@
 /** Small pieces of text that several commands print. */
 
+/** Controls, invisible and bidirectional formatting, lone surrogates, separators of lines: what a terminal may obey. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Text from elsewhere (names in files of others, paths, what modules say) as it may be printed: in one line, and with
+ * nothing in it that a terminal takes for an order. What it has of that kind is escaped as in JSON.
+ */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, escaped);
+}
+
+/** The same for text of several lines. Those after the first are indented, so that none passes for a line of ours. */
+export function printableLines(text: string): string {
+  return text.split(/\r?\n/).map(printable).join('\n  ');
+}
+
+/** Plain data with every text in it made printable. */
+export function printableData<Data>(data: Data): Data {
+  // Texts stay texts and everything else stays what it is, so the type is the same.
+  return mapTexts(data) as Data;
+}
+
+function mapTexts(value: unknown): unknown {
+  if (typeof value === 'string') return printable(value);
+  if (Array.isArray(value)) return value.map(mapTexts);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [printable(name), mapTexts(member)]));
+}
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+function escaped(character: string): string {
+  const short = SHORT_ESCAPES[character];
+  if (short !== undefined) return short;
+  return Array.from({ length: character.length }, (_, unit) => codeUnit(character.charCodeAt(unit))).join('');
+}
+
+function codeUnit(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`;
+}
+
 /** A number with separators: 1,048,576. */
 export function count(value: number): string {
   return value.toLocaleString('en-US');

@@ -1,8 +1,15 @@
 import fs from 'node:fs';
+import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Recorder } from '../../cli/recorder.ts';
+import { ReferenceBackend } from '../../src/backend/index.ts';
+import { defineKernel, kernelToJson } from '../../src/kernel/index.ts';
+import { scanLogBytes } from '../../src/log/index.ts';
+import { Opcode } from '../../src/protocol/index.ts';
 import { workloads } from '../../src/workloads/index.ts';
 import { vrrl, vrrlJson } from './fake-io.ts';
 import { additions, ROOT, temporaryFolder } from './files.ts';
+import { spinKernel } from './recordings.ts';
 
 const folder = temporaryFolder();
 let log = '';
@@ -14,8 +21,8 @@ beforeEach(() => {
 });
 
 /** What `info --json` says of the log that a test made. */
-async function info(path = log): Promise<Record<string, unknown>> {
-  return (await vrrlJson(['info', path, '--json'])).json as Record<string, unknown>;
+async function info(): Promise<Record<string, unknown>> {
+  return (await vrrlJson(['info', log, '--json'])).json as Record<string, unknown>;
 }
 
 describe('record --workload', () => {
@@ -157,6 +164,88 @@ describe('record and what is there already', () => {
     expect(fs.readFileSync(log, 'utf8')).toBe('mine');
   });
 
+  const failingBackend = (what: string) =>
+    folder.write(
+      `failing-${number}.mjs`,
+      `export default () => ({ name: 'failing', slotCount: 4, layout: { areas: [{ name: 'a', words: 1 }], regions: [] },
+         start() { ${what} }, publish() {}, drain() {}, observe() {}, stop() {} });`,
+    );
+
+  test.each<[string, number, () => string[]]>([
+    [
+      'a backend that does not start',
+      4,
+      () => ['--slots', slots(), '--backend', failingBackend("throw new Error('gone')")],
+    ],
+    [
+      'slots that are wrong from the first line on',
+      2,
+      () => ['--slots', folder.write('bad.jsonl', '{"opcode":"X"}\n')],
+    ],
+  ])('with or without an old recording, the folder is as it was after %s', async (_, exitCode, options) => {
+    const argv = ['record', log, ...options()];
+    const listing = () => fs.readdirSync(folder.at('')).sort();
+    const before = listing();
+    expect(await vrrl(argv)).toMatchObject({ exitCode });
+    expect(listing()).toEqual(before);
+    for (const path of [log, `${log}.obs`]) fs.writeFileSync(path, `mine: ${path}`);
+    const withOld = listing();
+    expect(await vrrl([...argv, '--force'])).toMatchObject({ exitCode });
+    expect(listing()).toEqual(withOld);
+    for (const path of [log, `${log}.obs`]) expect(fs.readFileSync(path, 'utf8')).toBe(`mine: ${path}`);
+  });
+
+  test('what cannot be made leaves the old recording where it was', async () => {
+    for (const path of [log, `${log}.obs`]) fs.writeFileSync(path, `mine: ${path}`);
+    const kernel = defineKernel({ name: 'small' });
+    const backend = new ReferenceBackend(kernel);
+    // The header of its observations is too long to be written: the last thing that can go wrong.
+    const name = 'x'.repeat(2 ** 26);
+    const making = Recorder.create(log, Object.assign(backend, { name }), kernel, 8, true);
+    await expect(making).rejects.toThrow('header of the observation stream');
+    for (const path of [log, `${log}.obs`]) expect(fs.readFileSync(path, 'utf8')).toBe(`mine: ${path}`);
+    expect(fs.readdirSync(folder.at('')).filter((each) => each.includes('replaced'))).toEqual([]);
+  });
+
+  test('both files are there, and only they, before the first slot is published', async () => {
+    for (const path of [log, `${log}.obs`]) fs.writeFileSync(path, 'old');
+    const kernel = defineKernel({ name: 'small' });
+    const backend = new ReferenceBackend(kernel);
+    const recorder = await Recorder.create(log, backend, kernel, 8, true);
+    expect(scanLogBytes(fs.readFileSync(log)).columns).toHaveLength(0);
+    await recorder.session.publish([{ opcode: Opcode.NOP }]);
+    // Not closed, as if the process had been killed here.
+    expect(scanLogBytes(fs.readFileSync(log)).columns).toHaveLength(1);
+    expect(fs.readdirSync(folder.at('')).filter((each) => each.startsWith(path.basename(log)))).toHaveLength(2);
+    recorder.close();
+    await backend.stop();
+  });
+
+  test.each<[string, (file: string) => { source: string; log: string }]>([
+    ['the log', (file) => ({ source: file, log: file })],
+    ['the log, by another spelling', (file) => ({ source: `${folder.at('')}/./${path.basename(file)}`, log: file })],
+    ['the log, through a link', (file) => ({ source: linkTo(file, fs.symlinkSync), log: file })],
+    ['the log, under a second name', (file) => ({ source: linkTo(file, fs.linkSync), log: file })],
+    ['the observations', (file) => ({ source: file, log: file.replace(/\.obs$/, '') })],
+  ])('refuses to replace what it is to read: %s', async (_, namesOf) => {
+    const file = folder.write(`source-${number}.vrrl.obs`, additions(1, 2));
+    const { source, log: target } = namesOf(file);
+    for (const options of [
+      ['--slots', source],
+      ['--workload', 'histogram', '--input', source],
+      ['--slots', slots(), '--kernel', source],
+    ]) {
+      const { exitCode, err } = await vrrl(['record', target, '--force', ...options]);
+      expect({ exitCode, err }).toMatchObject({ exitCode: 2, err: expect.stringContaining('is the same file. Fix:') });
+      expect(fs.readFileSync(file, 'utf8')).toBe(additions(1, 2));
+    }
+  });
+
+  const linkTo = (file: string, link: (target: string, path: string) => void) => {
+    link(file, `${file}.link`);
+    return `${file}.link`;
+  };
+
   test('a folder that is not there, and one in place of the log, are refused with the path', async () => {
     const missing = folder.at('nowhere/run.vrrl');
     expect((await vrrl(['record', missing, '--slots', slots()])).err).toContain(missing);
@@ -168,7 +257,28 @@ describe('record and what is there already', () => {
     const options = ['--capacity', '5', '--backend', 'reference'];
     const { err } = await vrrl(['record', log, '--slots', slots(), ...options]);
     expect(err).toContain('the log keeps the last 5 records');
+    expect(err).not.toContain('warning');
     expect(await info()).toMatchObject({ capacity: 5, records: 5 });
+  });
+
+  test('a log that keeps less than an epoch is warned of, once', async () => {
+    const { exitCode, err } = await vrrl(['record', log, '--slots', slots(), '--capacity', '2', '--quiet']);
+    expect(exitCode).toBe(0);
+    expect(err).toBe(
+      'vrrl: warning: an epoch of 3 records is more than the log keeps (2), and cannot be replayed. ' +
+        'Fix: record again with --capacity 3 or more.\n',
+    );
+  });
+
+  test('slots that fault are warned of with their number and the first one', async () => {
+    const kernel = folder.write('give-up.json', JSON.stringify(kernelToJson(spinKernel())));
+    const lines = '{"opcode":"SPIN"}\n{"opcode":"GIVE_UP"}\n{"opcode":"GIVE_UP"}\n';
+    const argv = ['record', log, '--slots', '-', '--kernel', kernel, '--backend', 'reference', '--quiet'];
+    const { exitCode, err } = await vrrl(argv, { input: [lines] });
+    expect(exitCode).toBe(0);
+    expect(err).toMatch(
+      /^vrrl: warning: 2 slots faulted, first slot 1 in epoch 0: .*\. Fix: vrrl replay .* lists them/,
+    );
   });
 });
 

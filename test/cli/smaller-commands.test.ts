@@ -129,6 +129,10 @@ describe('demo', () => {
     expect(await vrrl(['demo', folder.write('empty.txt', ''), ...options])).toMatchObject({ exitCode: 2 });
     expect(await vrrl(['demo', folder.at(''), ...options])).toMatchObject({ exitCode: 2 });
     expect(fs.existsSync(folder.at('refused'))).toBe(false);
+    fs.mkdirSync(folder.at('own'));
+    const own = folder.write('own/histogram.vrrl', 'a text');
+    expect((await vrrl(['demo', own, '--folder', folder.at('own')])).err).toContain('is the same file. Fix:');
+    expect(fs.readFileSync(own, 'utf8')).toBe('a text');
     const inTheWay = folder.write('in-the-way', 'mine');
     expect(await vrrl(['demo', inTheWay, '--folder', inTheWay])).toMatchObject({ exitCode: 2 });
   });
