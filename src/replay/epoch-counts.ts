@@ -1,6 +1,5 @@
 /** One epoch over all replicas of one backend: what came out of it, how often, and compared with what. */
 
-import type { ResolvedLayout } from '../observe/index.ts';
 import { type ComparableOutcome, type Outcome, relate, type Signature, sameSignature } from './outcome.ts';
 import type { PlannedEpoch } from './plan.ts';
 

@@ -225,7 +225,10 @@ describe('epochs from a log alone', () => {
     const recording = logOnly(await recordRun(numberedSlots(counts), new AddingBackend(), { capacity }));
     const plan = planReplay(recording);
     expect(plan.startsFresh).toBe(false);
-    expect(plan.notes).toHaveLength(1);
+    expect(plan.notes).toEqual([
+      expect.stringContaining('does not begin with a fresh kernel'),
+      expect.stringContaining('keeps 4 arguments'),
+    ]);
     const judgement = judge(plan, [await replayOn(plan, new AddingBackend())]);
     expect(judgement).toMatchObject({ verdict: 'unknown', epochs: { total: 3, unknown: 3 } });
     expect(judgement.backends[0].epochsRun).toBe(0);
