@@ -19,6 +19,14 @@ import {
 import { type KernelDefinition, type Memory, memoriesOf, observationLayoutOf } from './definition.ts';
 import { KernelError } from './errors.ts';
 import {
+  EXPRESSION_FIELDS,
+  OPCODE_FIELDS,
+  REGION_FIELDS,
+  STATEMENT_FIELDS,
+  TABLE_FIELDS,
+  unknownFieldOf,
+} from './fields.ts';
+import {
   type BinaryOperator,
   type Expression,
   HANDLER_PARAMETERS,
@@ -29,6 +37,8 @@ import {
 
 /** Control memory beyond this is refused: 64 MiB. */
 const MAX_CONTROL_WORDS = 1 << 24;
+/** Of control memory, after what the protocol has in it. */
+export const MAX_OBSERVABLE_WORDS: number = MAX_CONTROL_WORDS - MIN_CONTROL_WORDS;
 const MAX_TABLE_WORDS = 1 << 26;
 /** Deeper nesting than anybody writes, and shallow enough that walking it cannot overflow a stack. */
 const MAX_DEPTH = 64;
@@ -86,17 +96,28 @@ function checkConfiguration(kernel: KernelDefinition, problems: string[]): void 
   for (const list of ['tables', 'opcodes', 'regions'] as const) {
     expect([...kernel[list]].every(isObject), `${list} has something else than objects`);
   }
-  if (problems.length === 0) checkTables(kernel, expect);
+  if (problems.length > 0) return;
+  checkTables(kernel, expect);
+  for (const region of kernel.regions) {
+    const unknown = unknownFieldOf(region, REGION_FIELDS);
+    if (unknown !== undefined) problems.push(`region ${JSON.stringify(region.name)}: ${unknown}`);
+  }
 }
 
 type Expect = (condition: boolean, problem: string) => void;
 
 function checkTables(kernel: KernelDefinition, expect: Expect): void {
   const names = new Set(['ring', 'control', 'debug', 'faults']);
-  for (const { name, words } of kernel.tables) {
+  for (const table of kernel.tables) {
+    const { name, words } = table;
     expect(typeof name === 'string' && NAME.test(name), `table ${JSON.stringify(name)} has no proper name`);
     expect(!names.has(name), `two memories are called ${name}`);
-    expect(words instanceof Uint32Array && within(words.length, 1, MAX_TABLE_WORDS), `table ${name} has no words`);
+    if (words instanceof Uint32Array) {
+      const expected = `1 … ${MAX_TABLE_WORDS} are possible`;
+      expect(within(words.length, 1, MAX_TABLE_WORDS), `table ${name} has ${words.length} words, ${expected}`);
+    } else expect(false, `the words of table ${name} are no Uint32Array`);
+    const unknown = unknownFieldOf(table, TABLE_FIELDS);
+    expect(unknown === undefined, `table ${name}: ${unknown}`);
     names.add(name);
   }
 }
@@ -132,6 +153,8 @@ function checkRoutines(kernel: KernelDefinition, problems: string[]): void {
       problems.push(`${place}: an argument has no proper name`);
     }
     if (typeof promisesAtomicity !== 'boolean') problems.push(`${place}: promisesAtomicity is not true or false`);
+    const unknown = unknownFieldOf(definition, OPCODE_FIELDS);
+    if (unknown !== undefined) problems.push(`${place}: ${unknown}`);
     codes.set(code, name);
     names.add(name);
     new RoutineChecker(place, HANDLER_PARAMETERS, memories, 'inner', problems).check(definition.body);
@@ -194,6 +217,7 @@ class RoutineChecker {
   }
 
   #statement(statement: Statement, place: string, depth: number, inLoop: boolean): void {
+    this.#fields(statement, STATEMENT_FIELDS, place);
     switch (statement?.kind) {
       case 'let':
       case 'variable':
@@ -240,6 +264,14 @@ class RoutineChecker {
       default:
         this.#problem(place, `no statement ${JSON.stringify((statement as { kind?: unknown } | null)?.kind)}`);
     }
+  }
+
+  /** What has no kind that there is is reported where the kind is looked at. */
+  #fields(node: Statement | Expression, fields: ReadonlyMap<string, ReadonlySet<string>>, place: string): void {
+    const known = fields.get(node?.kind);
+    if (known === undefined) return;
+    const unknown = unknownFieldOf(node, known);
+    if (unknown !== undefined) this.#problem(place, unknown);
   }
 
   #loop(statement: Extract<Statement, { kind: 'loop' }>, place: string, depth: number): void {
@@ -309,6 +341,7 @@ class RoutineChecker {
     if (depth > MAX_DEPTH) return void this.#problem(place, 'nested too deeply');
     this.#expressionCount += 1;
     if (this.#expressionCount > MAX_EXPRESSIONS) throw new RangeError(`${this.#routine} has too many expressions`);
+    this.#fields(expression, EXPRESSION_FIELDS, place);
     switch (expression?.kind) {
       case 'constant':
         if (!isWord(expression.value)) this.#problem(place, `${expression.value} does not fit 32 bits`);

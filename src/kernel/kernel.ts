@@ -1,21 +1,25 @@
 /** Making kernels: from options, from a rewritten definition, from JSON that somebody else wrote. */
 
 import { decodeBase64 } from '../base/base64.ts';
+import { isWord } from '../base/words.ts';
 import type { Region } from '../observe/index.ts';
 import { DEBUG_WORDS, MIN_CONTROL_WORDS, TENANT_MASK_COUNT } from '../protocol/index.ts';
 import { builtinOpcodes, plainTurn } from './builtin.ts';
-import { checkKernel } from './check.ts';
+import { checkKernel, MAX_OBSERVABLE_WORDS } from './check.ts';
 import type { Kernel, KernelDefinition } from './definition.ts';
 import { KernelError } from './errors.ts';
+import { KERNEL_FIELDS, TABLE_FIELDS, unknownFieldOf } from './fields.ts';
 import { type KernelJson, kernelIdentity } from './identity.ts';
 import type { OpcodeDefinition } from './ir.ts';
+
+const DEFAULT_OBSERVABLE_WORDS = 864;
 
 /** What {@link defineKernel} takes; everything but the name has a default. */
 export interface KernelOptions {
   readonly name: string;
   /** Default 256. */
   readonly slotCount?: number;
-  /** Observable words after the protocol's 160. Default 864, so that control memory has 1,024 words. */
+  /** Observable words after the protocol's 160, at least 1. Default 864, so that control memory has 1,024 words. */
   readonly observableWords?: number;
   /** Default 29, every tenant that has a mask. */
   readonly tenantCount?: number;
@@ -32,10 +36,18 @@ export interface KernelOptions {
  * @throws KernelError with everything that is wrong with it.
  */
 export function defineKernel(options: KernelOptions): Kernel {
+  const { observableWords = DEFAULT_OBSERVABLE_WORDS } = options;
+  // Said here, because a definition knows only the sum, which is not what the caller gave.
+  if (!isWord(observableWords) || observableWords < 1 || observableWords > MAX_OBSERVABLE_WORDS) {
+    throw new KernelError(
+      [`observableWords ${observableWords} is not 1 … ${MAX_OBSERVABLE_WORDS}`],
+      `leave it out for ${DEFAULT_OBSERVABLE_WORDS}; BATCH_FENCE stores to the first, so there has to be one.`,
+    );
+  }
   return finishKernel({
     name: options.name,
     slotCount: options.slotCount ?? 256,
-    controlWords: MIN_CONTROL_WORDS + (options.observableWords ?? 864),
+    controlWords: MIN_CONTROL_WORDS + observableWords,
     tenantCount: options.tenantCount ?? TENANT_MASK_COUNT,
     tables: Object.entries(options.tables ?? {}).map(([name, words]) => ({ name, words })),
     turn: plainTurn(),
@@ -51,23 +63,14 @@ export function defineKernel(options: KernelOptions): Kernel {
  */
 export function finishKernel(definition: KernelDefinition): Kernel {
   checkKernel(definition);
-  try {
-    const own = ownCopy(definition);
-    return { ...own, identity: kernelIdentity(own) };
-  } catch (error) {
-    // The check passes over what is not part of a kernel; there, anything may be, such as nesting without end.
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new KernelError(
-      [`it holds something that JSON cannot (${reason})`],
-      'leave out what is not part of a kernel.',
-    );
-  }
+  const own = ownCopy(definition);
+  return { ...own, identity: kernelIdentity(own) };
 }
 
 /**
  * The definition in objects of its own, but for the words of tables. What the caller does to his objects later changes
  * no checked kernel; and a statement that he used in two places becomes two, as it is in JSON: faults are told apart by
- * the statement they happened at.
+ * the statement they happened at. Everything in it was checked, so there is nothing that JSON could not hold.
  */
 function ownCopy(definition: KernelDefinition): KernelDefinition {
   const { name, slotCount, controlWords, tenantCount, tables, turn, opcodes, regions } = definition;
@@ -86,15 +89,23 @@ export function kernelFromJson(json: unknown): Kernel {
   if (typeof json !== 'object' || json === null) throw notAKernel('it is not an object');
   // The cast claims nothing that checkKernel, called by finishKernel, does not verify field by field.
   const data = json as Partial<KernelJson>;
+  refuseUnknown(data, KERNEL_FIELDS, 'the kernel');
   if (!Array.isArray(data.tables)) throw notAKernel('tables is not a list');
   const tables = data.tables.map((table, index) => {
     if (typeof table?.name !== 'string' || typeof table.words !== 'string') {
       throw notAKernel(`table ${index} has no name or no words`);
     }
+    refuseUnknown(table, TABLE_FIELDS, `table ${table.name}`);
     return { name: table.name, words: decodeWords(table.words) };
   });
   const { name, slotCount, controlWords, tenantCount, turn, opcodes, regions } = data as KernelJson;
   return finishKernel({ name, slotCount, controlWords, tenantCount, tables, turn, opcodes, regions });
+}
+
+/** Only what is taken apart here; the check sees the rest as it was written. */
+function refuseUnknown(data: object, known: ReadonlySet<string>, place: string): void {
+  const unknown = unknownFieldOf(data, known);
+  if (unknown !== undefined) throw notAKernel(`${place}: ${unknown}`);
 }
 
 function notAKernel(problem: string): KernelError {

@@ -380,7 +380,8 @@ describe('faults', () => {
 
 describe('control memory without observable words', () => {
   it('has no room for the tag of BATCH_FENCE', () => {
-    expect(() => defineKernel({ name: 'k', observableWords: 0 })).toThrow(
+    expect(() => defineKernel({ name: 'k', observableWords: 0 })).toThrow('BATCH_FENCE stores to the first');
+    expect(() => finishKernel({ ...defineKernel({ name: 'k' }), controlWords: 160 })).toThrow(
       /BATCH_FENCE.*control\[160\] is out of range/,
     );
     expect(() => defineKernel({ name: 'k', observableWords: 1 })).not.toThrow();

@@ -84,8 +84,21 @@ describe('what a kernel is refused for', () => {
     // Its tables.
     ['table "1st" has no proper name', definitionOf({ tables: [{ name: '1st', words: Uint32Array.of(1) }] })],
     ['table ["a"] has no proper name', definitionOf({ tables: [{ name: ['a'], words: Uint32Array.of(1) }] })],
-    ['table table has no words', definitionOf({ tables: [{ name: 'table', words: new Uint32Array(0) }] })],
-    ['table table has no words', definitionOf({ tables: [{ name: 'table', words: [1] }] })],
+    [
+      'table table has 0 words, 1 … 67108864 are possible',
+      definitionOf({ tables: [{ name: 'table', words: new Uint32Array(0) }] }),
+    ],
+    ['the words of table table are no Uint32Array', definitionOf({ tables: [{ name: 'table', words: [1] }] })],
+    // Fields that nothing has.
+    ['table table: unknown field "note"', definitionOf({ tables: [{ ...base.tables[0], note: 1 }] })],
+    ['region "r": unknown field "note"', definitionOf({ regions: [{ ...region({}), note: 1 }] })],
+    ['opcode OWN: unknown field "note"', withOpcode({ note: null })],
+    ['opcode OWN, statement 1: unknown field "name"', withBody({ ...store, name: 'stored' })],
+    ['opcode OWN, statement 1: unknown field "toJSON"', withBody({ ...store, toJSON: () => store })],
+    ['opcode OWN, statement 1: unknown field "__proto__"', withBody(JSON.parse('{"kind":"finish","__proto__":1}'))],
+    ['opcode OWN, statement 1.body.1: unknown field "note"', withBody({ ...loop(), body: [{ ...store, note: 1 }] })],
+    ['opcode OWN, statement 1: unknown field "note"', withValue({ ...zero, note: 1 })],
+    ['opcode OWN, statement 1: unknown field "note"', withValue({ kind: 'complement', operand: { ...zero, note: 1 } })],
     ['two memories are called ring', definitionOf({ tables: [{ name: 'ring', words: Uint32Array.of(1) }] })],
     ['two memories are called faults', definitionOf({ tables: [{ name: 'faults', words: Uint32Array.of(1) }] })],
     ['two memories are called table', definitionOf({ tables: [...base.tables, ...base.tables] })],
@@ -367,9 +380,16 @@ describe('a kernel that was checked', () => {
     const cycle: { self?: object } = {};
     cycle.self = cycle;
     for (const junk of [cycle, 1n]) {
-      const error = refusalOf(() => finishKernel(withBody({ ...store, junk })));
-      expect(error.problems[0]).toMatch(/^it holds something that JSON cannot/u);
-      expect(error.fix).toBe('leave out what is not part of a kernel.');
+      for (const definition of [
+        withBody({ ...store, junk }),
+        withBody({ ...store, memory: junk }),
+        withValue({ kind: 'constant', value: junk }),
+        withOpcode({ argumentNames: [junk] }),
+        definitionOf({ regions: [region({ name: junk })] }),
+        definitionOf({ regions: [region({ usedWordsAt: junk })] }),
+      ]) {
+        expect(refusalOf(() => finishKernel(definition)).problems).not.toEqual([]);
+      }
     }
   });
 });
@@ -437,12 +457,24 @@ describe('kernels as JSON', () => {
     ],
     ['a table is not base64 of whole words', { ...kernelToJson(base), tables: [{ name: 'a', words: 'AAA=' }] }],
     ['a table is not base64 of whole words', { ...kernelToJson(base), tables: [{ name: 'a', words: '%%%' }] }],
-    ['table a has no words', { ...kernelToJson(base), tables: [{ name: 'a', words: '' }] }],
+    ['table a has 0 words', { ...kernelToJson(base), tables: [{ name: 'a', words: '' }] }],
+    ['the kernel: unknown field "slots"', { ...kernelToJson(base), slots: 4 }],
+    ['table a: unknown field "note"', { ...kernelToJson(base), tables: [{ name: 'a', words: 'AAAAAA==', note: 1 }] }],
+    ['turn, statement 1: unknown field "note"', { ...kernelToJson(base), turn: [{ ...store, note: 1 }] }],
     ['opcodes has something else than objects', { ...kernelToJson(base), opcodes: [null] }],
   ])('are refused: %s', (problem, json) => {
     const error = refusalOf(() => kernelFromJson(json));
     expect(error.problems[0]).toContain(problem);
     expect(error.message).toContain('Fix: ');
+  });
+
+  it('may have the identity with them, which is made anew, and fields that JSON leaves out', () => {
+    const json = kernelToJson(base);
+    for (const identity of [base.identity, 'another']) {
+      expect(kernelFromJson({ ...json, identity, note: undefined }).identity).toBe(base.identity);
+    }
+    const turn = base.turn.map((statement) => ({ ...statement, note: undefined }));
+    expect(finishKernel(definitionOf({ turn })).identity).toBe(base.identity);
   });
 
   it('are refused, not crashed on, if they nest without end where nobody looks', () => {
@@ -628,3 +660,36 @@ function sortKeys(json: unknown): unknown {
   const keys = Object.keys(json).sort();
   return Object.fromEntries(keys.map((key) => [key, sortKeys((json as Record<string, unknown>)[key])]));
 }
+
+describe('options out of range', () => {
+  it.each([0, -1, 0.5, Number.NaN, 2 ** 24 - 159, null, '8'])(
+    'are named as they were given: observableWords %s',
+    (value) => {
+      const error = refusalOf(() => defineKernel({ name: 'k', observableWords: value as number }));
+      expect(error.message).toBe(
+        `the kernel is not well-formed: observableWords ${value} is not 1 … 16777056. Fix: leave it out for 864; BATCH_FENCE stores to the first, so there has to be one.`,
+      );
+    },
+  );
+
+  it.each([
+    ['slotCount', 0, '1 … 1048576'],
+    ['slotCount', Number.NaN, '1 … 1048576'],
+    ['slotCount', -4, '1 … 1048576'],
+    ['tenantCount', -1, '0 … 29'],
+    ['tenantCount', Number.NaN, '0 … 29'],
+  ])('are named as they were given: %s %d', (option, value, range) => {
+    const error = refusalOf(() => defineKernel({ name: 'k', [option]: value }));
+    expect(error.message).toBe(
+      `the kernel is not well-formed: ${option} ${value} is not ${range}. Fix: correct the definition; \`vrrl kernel\` prints one.`,
+    );
+  });
+
+  it('are none at the edges', () => {
+    expect(defineKernel({ name: 'k', observableWords: 1, tenantCount: 0, slotCount: 1 })).toMatchObject({
+      controlWords: 161,
+      tenantCount: 0,
+      slotCount: 1,
+    });
+  });
+});
