@@ -4,6 +4,7 @@ import { BackendFaultError } from '../src/backend/index.ts';
 import { InputError, VrrlError } from '../src/base/errors.ts';
 import type { Judgement, Verdict } from '../src/diff/index.ts';
 import { type Io, ReaderGone } from './io.ts';
+import { printableLines } from './render/text.ts';
 
 export const ExitCode = {
   /** Everything agrees, or what was asked for is done. */
@@ -47,11 +48,13 @@ export function reportError(io: Io, error: unknown): number {
   if (error instanceof ReaderGone) return ExitCode.AGREE;
   const known = isSystemError(error) ? ofSystem(error) : error;
   if (known instanceof VrrlError) {
-    io.note(`vrrl: ${known.message}\n`);
+    io.note(`vrrl: ${printableLines(known.message)}\n`);
     return known instanceof BackendFaultError ? ExitCode.BACKEND_FAULT : ExitCode.BAD_INPUT;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  io.note(`${text}\nvrrl: this is a bug in vrrl. Fix: please report it with the lines above and the command.\n`);
+  io.note(
+    `${printableLines(text)}\nvrrl: this is a bug in vrrl. Fix: please report it with the lines above and the command.\n`,
+  );
   return ExitCode.BAD_INPUT;
 }
 

@@ -3,6 +3,7 @@
 import { ExitCode } from './exit.ts';
 import { processIo } from './io.ts';
 import { runCli } from './program.ts';
+import { printableLines } from './render/text.ts';
 
 // No handler for SIGINT: with one, a kernel that loops for ever in this thread could not be interrupted. Without one the
 // process ends at once, shells say 130, and whatever was confirmed is in its file.
@@ -13,7 +14,7 @@ let isFinished = false;
 function endWithStrayError(error: unknown): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(
-    `vrrl: a module failed behind our back. Fix: see the error, and wait for it in the module.\n${text}\n`,
+    `vrrl: a module failed behind our back. Fix: see the error, and wait for it in the module.\n${printableLines(text)}\n`,
   );
   isFinished = true;
   process.exit(ExitCode.BACKEND_FAULT);

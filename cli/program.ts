@@ -15,6 +15,7 @@ import { addCompletion, COMPLETE, runCompletion } from './completion.ts';
 import type { CommandContext } from './context.ts';
 import { ExitCode, reportError } from './exit.ts';
 import { type Io, withoutColours } from './io.ts';
+import { printableLines } from './render/text.ts';
 import { usageErrorOf } from './usage.ts';
 
 const AFTER_HELP = `
@@ -27,7 +28,8 @@ Examples:
 `;
 
 /** Runs one command line (without the interpreter and the script) and returns the exit code. Never throws. */
-export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+export async function runCli(argv: readonly string[], bareIo: Io): Promise<number> {
+  const io = withPrintableNotes(bareIo);
   const context: CommandContext = { io, exitCode: ExitCode.AGREE };
   const help: string[] = [];
   const program = makeProgram(context, (text) => help.push(text));
@@ -40,6 +42,11 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     const usageError = usageErrorOf(error, argv, names);
     return usageError === undefined ? await printHelp(io, help) : reportError(io, usageError);
   }
+}
+
+/** Whatever a note quotes from files, modules and arguments, a terminal must not take it for orders. */
+function withPrintableNotes(io: Io): Io {
+  return { ...io, note: (text) => io.note(printableLines(text, '')) };
 }
 
 async function run(program: Command, argv: readonly string[], io: Io): Promise<void> {

@@ -16,6 +16,7 @@ import { InputError, VrrlError } from '../src/base/errors.ts';
 import { isWord } from '../src/base/words.ts';
 import { type Kernel, kernelFromJson, type SlotFault } from '../src/kernel/index.ts';
 import { type ObservationLayout, resolveLayout } from '../src/observe/index.ts';
+import { printableLines } from './render/text.ts';
 
 /** The kernel that a module exports, or that a JSON file holds as `vrrl kernel --json` prints it. */
 export async function kernelFromFile(path: string): Promise<Kernel> {
@@ -117,7 +118,8 @@ class GuardedBackend implements Backend {
     try {
       await this.#backend.stop();
     } catch (cause) {
-      this.#warn(`vrrl: warning: backend ${this.name}: stop failed: ${reasonOf(cause)}. Fix: look into its module.\n`);
+      const what = `backend ${this.name}: stop failed: ${reasonOf(cause)}. Fix: look into its module.`;
+      this.#warn(`vrrl: warning: ${printableLines(what)}\n`);
     }
   }
 

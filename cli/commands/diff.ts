@@ -13,7 +13,7 @@ import { exitCodeOf } from '../exit.ts';
 import { coloursOf, type Io } from '../io.ts';
 import { tidyJson } from '../render/json.ts';
 import { renderDivergence, renderUnknownEpochs } from '../render/judgement.ts';
-import { count, plural } from '../render/text.ts';
+import { count, plural, printable, printableData } from '../render/text.ts';
 
 const AFTER_HELP = `
 Each side is a log with observations beside it (<log>.obs), or an observation stream written by vrrl replay --save.
@@ -114,15 +114,19 @@ function kernelOf(observations: ObservationReader): Kernel | undefined {
 
 function renderComparison(io: Io, left: ComparedSide, right: ComparedSide, comparison: StreamComparison): string {
   const colours = coloursOf(io);
-  const { verdict, epochs, firstDivergence, unknownEpochs } = comparison;
+  // Names come from files of others.
+  const { verdict, epochs, firstDivergence, unknownEpochs } = printableData(comparison);
   const paint = { agree: colours.green, diverge: colours.red, unknown: colours.yellow }[verdict];
   const parts = [
     `${count(epochs.agreeing)} of ${count(epochs.total)} epochs agree`,
     ...(epochs.diverging > 0 ? [`${count(epochs.diverging)} diverge`] : []),
     ...(epochs.unknown > 0 ? [`${count(epochs.unknown)} unknown`] : []),
   ];
+  const [leftTitle, rightTitle] = [left, right].map(({ name, observations }) =>
+    printable(`${name} (${observations.header.backend.name})`),
+  );
   const lines = [
-    `${left.name} (${left.observations.header.backend.name}) against ${right.name} (${right.observations.header.backend.name})`,
+    `${leftTitle} against ${rightTitle}`,
     '',
     `${colours.bold(paint(verdict))}: ${parts.join(', ')}`,
     ...(firstDivergence === undefined ? [] : ['', ...renderDivergence(firstDivergence, colours)]),

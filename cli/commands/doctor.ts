@@ -9,7 +9,7 @@ import { ControlWord } from '../../src/protocol/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import { tidyJson } from '../render/json.ts';
-import { count, keyValues } from '../render/text.ts';
+import { count, keyValues, printable } from '../render/text.ts';
 
 /** What `doctor` finds out about a backend. */
 interface BackendHealth {
@@ -116,7 +116,8 @@ function printHealth(
     ['node', `${machine.node} on ${machine.platform}`],
     ['machine', `${machine.cores} cores, ${count(Math.round(machine.memoryBytes / 2 ** 20))} MiB`],
     ...backends.map(
-      ({ backend, usable, detail }) => [backend, `${usable ? 'usable' : 'NOT usable'}: ${detail}`] as const,
+      ({ backend, usable, detail }) =>
+        [printable(backend), printable(`${usable ? 'usable' : 'NOT usable'}: ${detail}`)] as const,
     ),
   ]);
   return `${lines.join('\n')}\n`;

@@ -4,15 +4,17 @@ import { existsSync } from 'node:fs';
 import { FileStorage } from '../../node/file-storage.ts';
 import { observationPathOf } from '../../node/recording-files.ts';
 import { VrrlError } from '../../src/base/errors.ts';
+import { kernelFromJson } from '../../src/kernel/index.ts';
 import { type LogScan, type RecordColumns, scanLog } from '../../src/log/index.ts';
 import { ObservationReader } from '../../src/observe/index.ts';
 import { opcodeName } from '../../src/protocol/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
+import { countFailures } from '../failure-evidence.ts';
 import { openLogSource, STANDARD_INPUT } from '../log-source.ts';
 import { startProgress } from '../progress.ts';
 import { tidyJson } from '../render/json.ts';
-import { count, keyValues, plural } from '../render/text.ts';
+import { count, keyValues, plural, printable } from '../render/text.ts';
 
 export const addInfo: AddCommand = (program, context) => {
   program
@@ -28,8 +30,9 @@ export const addInfo: AddCommand = (program, context) => {
       const storage = await openLogSource(io, path);
       try {
         const scan = scanLog(storage, { onProgress: (done, total) => progress.update(done, total) });
-        const info = describeLog(path, scan);
-        await io.write(options.json ? `${tidyJson(info)}\n` : printInfo(info));
+        const observed = path === STANDARD_INPUT ? undefined : describeObservations(observationPathOf(path));
+        const info = describeLog(path, scan, observed);
+        await io.write(options.json ? `${tidyJson(info)}\n` : printInfo(info, namedOpcodes(scan.columns, observed)));
         if (scan.loss.lost > 0) context.exitCode = ExitCode.UNKNOWN;
       } finally {
         storage.close();
@@ -78,9 +81,8 @@ interface ObservationInfo {
 }
 
 /** Everything that `info` says about a log. */
-function describeLog(path: string, scan: LogScan): LogInfo {
+function describeLog(path: string, scan: LogScan, observed: DescribedObservations | undefined): LogInfo {
   const { header, columns, loss, findings } = scan;
-  const observed = path === STANDARD_INPUT ? undefined : describeObservations(observationPathOf(path));
   const stamps = columns.timestampNs;
   return {
     schemaVersion: 1,
@@ -96,7 +98,9 @@ function describeLog(path: string, scan: LogScan): LogInfo {
     epochs: { count: countRuns(columns.epoch), first: columns.epoch.at(0), last: columns.epoch.at(-1) },
     slotIndexMax: columns.length === 0 ? undefined : columns.slotIndex.reduce((most, each) => Math.max(most, each), 0),
     tenants: new Set(columns.tenantId).size,
-    opcodes: countOpcodes(columns),
+    opcodes: Object.fromEntries(
+      countOpcodes(columns).map(([code, times]) => [opcodeName(code) ?? `0x${code.toString(16)}`, times]),
+    ),
     recordsWithFailure: countFailures(columns),
     observations: observed?.info,
     warnings: [
@@ -115,6 +119,8 @@ interface DescribedObservations {
   /** Undefined if the file cannot be read. */
   readonly info: ObservationInfo | undefined;
   readonly warnings: readonly Warning[];
+  /** Of the recorded kernel, by number; empty if it is not known. */
+  readonly opcodeNames: ReadonlyMap<number, string>;
 }
 
 /** A file beside the log that cannot be read is a warning: there is still a log to say something about. */
@@ -124,7 +130,8 @@ function describeObservations(path: string): DescribedObservations | undefined {
     return readObservations(path);
   } catch (error) {
     if (!(error instanceof VrrlError)) throw error;
-    return { info: undefined, warnings: [{ kind: 'observationsUnreadable', message: error.message }] };
+    const warnings = [{ kind: 'observationsUnreadable', message: error.message }];
+    return { info: undefined, warnings, opcodeNames: new Map() };
   }
 }
 
@@ -145,9 +152,21 @@ function readObservations(path: string): DescribedObservations {
         findings: findings.length,
       },
       warnings: findings.length === 0 ? [] : [{ kind: 'observationsDamaged', message }],
+      opcodeNames: opcodeNamesOf(kernel),
     };
   } finally {
     storage.close();
+  }
+}
+
+/** A kernel that cannot be read names nothing; whoever replays with it is told why. */
+function opcodeNamesOf(kernel: unknown): ReadonlyMap<number, string> {
+  if (kernel === null || kernel === undefined) return new Map();
+  try {
+    return new Map(kernelFromJson(kernel).opcodes.map(({ code, name }) => [code, name]));
+  } catch (error) {
+    if (!(error instanceof VrrlError)) throw error;
+    return new Map();
   }
 }
 
@@ -159,19 +178,20 @@ function countRuns(values: Uint32Array): number {
   return runs;
 }
 
-function countOpcodes(columns: RecordColumns): Record<string, number> {
+/** How often each opcode comes, the most frequent first. */
+function countOpcodes(columns: RecordColumns): [code: number, times: number][] {
   const counts = new Map<number, number>();
   for (const opcode of columns.opcode) counts.set(opcode, (counts.get(opcode) ?? 0) + 1);
-  const sorted = [...counts].sort(([, left], [, right]) => right - left);
-  return Object.fromEntries(sorted.map(([code, times]) => [opcodeName(code) ?? `0x${code.toString(16)}`, times]));
+  return [...counts].sort(([, left], [, right]) => right - left);
 }
 
-function countFailures({ failure, length }: RecordColumns): number {
-  let failures = 0;
-  for (let index = 0; failure !== undefined && index < length; index += 1) {
-    if (failure.evidence(index) !== undefined) failures += 1;
-  }
-  return failures;
+/** Opcodes with their counts, for people: by the name in the recorded kernel or in the protocol, and by number. */
+function namedOpcodes(columns: RecordColumns, observed: DescribedObservations | undefined): string[] {
+  return countOpcodes(columns).map(([code, times]) => {
+    const name = observed?.opcodeNames.get(code) ?? opcodeName(code);
+    const number = code < 0x10000 ? `${code}` : `0x${code.toString(16)}`;
+    return `${name === undefined ? number : `${name} (${number})`} ${count(times)}`;
+  });
 }
 
 const MAX_OPCODES_LISTED = 8;
@@ -182,9 +202,8 @@ function listed(opcodes: readonly string[]): string {
   return opcodes.slice(0, MAX_OPCODES_LISTED).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
 }
 
-function printInfo(info: LogInfo): string {
+function printInfo(info: LogInfo, opcodes: readonly string[]): string {
   const { epochs, observations } = info;
-  const opcodes = Object.entries(info.opcodes).map(([name, times]) => `${name} ${count(times)}`);
   const lines = keyValues([
     ['log', `${info.path}, format ${info.format}`],
     ['capacity', plural(info.capacity, 'record')],
@@ -205,5 +224,5 @@ function printInfo(info: LogInfo): string {
   ]);
   const warnings = info.warnings.map(({ kind, message }) => `warning: ${kind}: ${message}`);
   const notes = info.notes.map(({ kind, message }) => `note: ${kind}: ${message}`);
-  return `${[...lines, ...warnings, ...notes].join('\n')}\n`;
+  return `${[...lines, ...warnings, ...notes].map(printable).join('\n')}\n`;
 }

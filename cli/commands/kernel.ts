@@ -12,6 +12,7 @@ import {
 } from '../../src/kernel/index.ts';
 import type { AddCommand } from '../context.ts';
 import { tidyJson } from '../render/json.ts';
+import { printableLines } from '../render/text.ts';
 import { kernelFromFile } from '../user-modules.ts';
 
 export const addKernel: AddCommand = (program, context) => {
@@ -30,7 +31,7 @@ export const addKernel: AddCommand = (program, context) => {
       if (options.json && options.wgsl)
         throw new InputError('--json and --wgsl were both given', 'choose one of them.');
       if (options.json) await context.io.write(`${tidyJson(kernelToJson(kernel))}\n`);
-      else await context.io.write(options.wgsl ? lowerToWgsl(kernel) : printKernel(kernel));
+      else await context.io.write(options.wgsl ? lowerToWgsl(kernel) : printableLines(printKernel(kernel), ''));
     });
 };
 

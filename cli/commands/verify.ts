@@ -11,7 +11,7 @@ import type { Io } from '../io.ts';
 import { openLogSource, STANDARD_INPUT } from '../log-source.ts';
 import { startProgress } from '../progress.ts';
 import { tidyJson } from '../render/json.ts';
-import { plural } from '../render/text.ts';
+import { plural, printable } from '../render/text.ts';
 
 /** One thing that is wrong, from whichever file. */
 interface Problem {
@@ -130,5 +130,5 @@ function printProblems(path: string, records: number, problems: readonly Problem
   const lines = problems.map(({ file, kind, severity, message }) => `${severity}: ${file}: ${kind}: ${message}`);
   const wrong = problems.filter(({ severity }) => severity !== 'information').length;
   const summary = wrong === 0 ? 'nothing is wrong' : plural(wrong, 'problem');
-  return `${[...lines, `${path}: ${plural(records, 'record')}, ${summary}`].join('\n')}\n`;
+  return `${[...lines, `${path}: ${plural(records, 'record')}, ${summary}`].map(printable).join('\n')}\n`;
 }

@@ -11,9 +11,13 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escaped);
 }
 
-/** The same for text of several lines. Those after the first are indented, so that none passes for a line of ours. */
-export function printableLines(text: string): string {
-  return text.split(/\r?\n/).map(printable).join('\n  ');
+/**
+ * The same for text of several lines.
+ *
+ * @param indent what lines after the first begin with. Some is needed where one of them could pass for a line of ours.
+ */
+export function printableLines(text: string, indent = '  '): string {
+  return text.split(/\r?\n/).map(printable).join(`\n${indent}`);
 }
 
 /** Plain data with every text in it made printable. */

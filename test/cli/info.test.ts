@@ -5,7 +5,7 @@ import { defineKernel } from '../../src/kernel/index.ts';
 import { RECORD_BYTES } from '../../src/log/index.ts';
 import { vrrl, vrrlJson } from './fake-io.ts';
 import { copyRecording, damageRecord, GOLDEN_NAMES, goldenLog, patch, temporaryFolder } from './files.ts';
-import { makeRecording, soundEpochs } from './recordings.ts';
+import { ADD, additionsBy, countingKernel, makeRecording, soundEpochs } from './recordings.ts';
 import { expectValid } from './schemas.ts';
 
 const folder = temporaryFolder();
@@ -49,6 +49,13 @@ describe('info', () => {
     const { out } = await vrrl(['info', folder.at('run.vrrl')]);
     expect(out).toContain('observed  4 epochs of kernel sound on reference');
     expect(out).toContain('failures  0 records with evidence');
+  });
+
+  test('names opcodes as the recorded kernel does, with their numbers', async () => {
+    const log = await makeRecording(folder.at('named.vrrl'), countingKernel('right'), additionsBy(ADD, 1, 3));
+    expect((await vrrl(['info', log])).out).toContain('opcodes   ADD (0x40000001) 3, BATCH_FENCE (7) 1\n');
+    fs.rmSync(`${log}.obs`);
+    expect((await vrrl(['info', log])).out).toContain('opcodes   0x40000001 3, BATCH_FENCE (7) 1\n');
   });
 
   test('an empty log has no first and no last', async () => {
