@@ -1,5 +1,6 @@
 /** Which kernel a log is replayed with: the one given, the recorded one, or the built-in one with inferred sizes. */
 
+import { VrrlError } from '../src/base/errors.ts';
 import { defineKernel, finishKernel, type Kernel, kernelFromJson } from '../src/kernel/index.ts';
 import { MIN_CONTROL_WORDS } from '../src/protocol/index.ts';
 import { inferSizes, type Recording } from '../src/replay/index.ts';
@@ -32,14 +33,17 @@ export async function chooseKernel(
   needsKernel: boolean,
 ): Promise<KernelChoice> {
   if (overrides.kernel !== undefined) {
-    return { kernel: resize(await kernelFromFile(overrides.kernel), overrides), source: 'given', notes: [] };
+    const kernel = resize(await kernelFromFile(overrides.kernel), overrides);
+    return { kernel, source: 'given', notes: notesOnGiven(kernel, recording) };
   }
   const recorded = recording.observations?.header.kernel;
   if (recording.observations !== undefined && (recorded === null || recorded === undefined)) {
     return { kernel: undefined, source: 'foreign', notes: ['the recording is of a kernel that vrrl does not know'] };
   }
   if (recorded !== undefined) {
-    return { kernel: resize(kernelFromJson(recorded), overrides), source: 'recorded', notes: [] };
+    const own = kernelFromJson(recorded);
+    const kernel = resize(own, overrides);
+    return { kernel, source: 'recorded', notes: notesOnOther(kernel, own) };
   }
   if (needsKernel) return assumeKernel(recording, overrides);
   return {
@@ -47,6 +51,31 @@ export async function chooseKernel(
     source: 'foreign',
     notes: ['the backends bring their own kernel; --kernel FILE names one'],
   };
+}
+
+/** What a kernel that was given rests on: the recorded one is another, or nobody knows which that was. */
+function notesOnGiven(kernel: Kernel, { observations }: Recording): string[] {
+  const recorded = observations?.header.kernel;
+  if (recorded === null || recorded === undefined) {
+    return [`the recording names no kernel: ${nameOf(kernel)} is taken for it (--kernel)`];
+  }
+  try {
+    return notesOnOther(kernel, kernelFromJson(recorded));
+  } catch (error) {
+    if (!(error instanceof VrrlError)) throw error;
+    return [`the recorded kernel cannot be read: ${nameOf(kernel)} is taken for it (--kernel)`];
+  }
+}
+
+function notesOnOther(kernel: Kernel, recorded: Kernel): string[] {
+  if (kernel.identity === recorded.identity) return [];
+  return [
+    `what ${nameOf(recorded)} recorded is replayed with ${nameOf(kernel)}: what differs may be the kernel's doing`,
+  ];
+}
+
+function nameOf({ name, identity }: Kernel): string {
+  return `kernel ${name} ${identity.slice(0, 12)}`;
 }
 
 function assumeKernel({ scan }: Recording, overrides: KernelOverrides): KernelChoice {

@@ -12,11 +12,11 @@ import { findWorkload } from '../../src/workloads/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import { coloursOf, type Io } from '../io.ts';
+import { replayRecording } from '../judged-replay.ts';
 import { integer } from '../options.ts';
 import { Recorder } from '../recorder.ts';
 import { renderJudgement } from '../render/judgement.ts';
-import { plural } from '../render/text.ts';
-import { replayRecording } from './replay.ts';
+import { plural, printable } from '../render/text.ts';
 
 export const addDemo: AddCommand = (program, context) => {
   program
@@ -108,7 +108,7 @@ async function record(file: string, workload: string, logPath: string): Promise<
     await backend.stop();
   }
   const { session } = recorder;
-  const head = `recorded ${file} with workload ${workload} on ${plural(backend.workerCount, 'thread')}: ${plural(session.recordCount, 'slot')} in ${plural(session.epochCount, 'epoch')}`;
+  const head = `recorded ${printable(file)} with workload ${workload} on ${plural(backend.workerCount, 'thread')}: ${plural(session.recordCount, 'slot')} in ${plural(session.epochCount, 'epoch')}`;
   return [head, ...plan.describe(session.snapshot).map((line) => `  ${line}`)].join('\n');
 }
 
@@ -144,9 +144,8 @@ function isReadable(file: string): boolean {
 }
 
 function nextSteps(demo: Demo): string {
-  const sound = logPathOf(demo, 'histogram');
-  const broken = logPathOf(demo, 'lost-update');
-  return `The recordings are in ${demo.folder}. Next:
+  const [sound, broken] = ['histogram', 'lost-update'].map((workload) => printable(logPathOf(demo, workload)));
+  return `The recordings are in ${printable(demo.folder)}. Next:
   npx vrrl info ${sound}
   npx vrrl dump ${sound} --json | head -3
   npx vrrl verify ${sound}

@@ -1,31 +1,16 @@
 /** `vrrl replay`: run a log again, as often as asked, and judge what comes out. */
 
 import { Option } from '@commander-js/extra-typings';
-import { FileStorage } from '../../node/file-storage.ts';
 import type { RecordingFiles } from '../../node/recording-files.ts';
 import { VERSION } from '../../node/version.ts';
-import { type Backend, type BackendFactory, BackendFaultError } from '../../src/backend/index.ts';
-import { type Judgement, judge } from '../../src/diff/index.ts';
-import { kernelToJson } from '../../src/kernel/index.ts';
 import { ObservationFormatError } from '../../src/observe/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
-import {
-  type BackendReplay,
-  ObservationSaver,
-  planReplay,
-  type ReplayMode,
-  type ReplayPlan,
-  replayOn,
-  replayThatNeverRan,
-} from '../../src/replay/index.ts';
-import { backendFactory, isBackendModule } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOfJudgement, withAdvice } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { chooseKernel, type KernelChoice } from '../kernel-choice.ts';
+import { type JudgedReplay, replayRecording } from '../judged-replay.ts';
 import { openRecordingSource } from '../log-source.ts';
 import { integer, list } from '../options.ts';
-import { startProgress } from '../progress.ts';
 import { tidyJson } from '../render/json.ts';
 import { renderJudgement } from '../render/judgement.ts';
 
@@ -39,23 +24,6 @@ Examples:
   $ vrrl replay run.vrrl --backend threads --mode isolated --replicas 1000 --json
   $ vrrl replay from-rust.vrrl --kernel my-kernel.mjs --slot-count 1024
   $ vrrl replay run.vrrl --backend ./my-backend.mjs`;
-
-export interface ReplayFlags {
-  readonly backend: readonly string[];
-  readonly kernel?: string | undefined;
-  readonly slotCount?: number | undefined;
-  readonly controlWords?: number | undefined;
-  readonly mode: ReplayMode;
-  readonly replicas: number;
-  readonly seed?: number | undefined;
-  readonly workers?: number | undefined;
-  readonly deadlineMs?: number | undefined;
-  readonly observations?: string | boolean | undefined;
-  readonly assumeFresh?: true | undefined;
-  readonly save?: string | undefined;
-  readonly json?: true | undefined;
-  readonly quiet?: true | undefined;
-}
 
 export const addReplay: AddCommand = (program, context) => {
   program
@@ -112,132 +80,14 @@ async function openForReplay(
   }
 }
 
-/** A judged replay, with what it was made of. */
-export interface JudgedReplay {
-  readonly logPath: string;
-  readonly choice: KernelChoice;
-  readonly plan: ReplayPlan;
-  /** Records that the log is known to have lost. */
-  readonly lost: number;
-  readonly replicas: number;
-  readonly judgement: Judgement;
-}
-
-/** Replays a recording on all backends asked for and judges it. */
-export async function replayRecording(io: Io, recording: RecordingFiles, flags: ReplayFlags): Promise<JudgedReplay> {
-  const needsKernel = flags.backend.some((name) => !isBackendModule(name));
-  const choice = await chooseKernel(recording, flags, needsKernel);
-  const plan = planReplay(recording, {
-    ...(choice.kernel === undefined ? {} : { kernel: choice.kernel }),
-    ...(flags.slotCount === undefined ? {} : { slotCount: flags.slotCount }),
-    ...(flags.assumeFresh === undefined ? {} : { assumeFresh: true }),
-  });
-  const replays = await replayOnAll(io, plan, choice, flags);
-  return {
-    logPath: recording.logPath,
-    choice,
-    plan,
-    lost: recording.scan.loss.lost,
-    replicas: flags.replicas,
-    judgement: judge(plan, replays, choice.kernel),
-  };
-}
-
-/** Backends that could not be made come last: what they would have observed is not known, and the others set the tone. */
-async function replayOnAll(
-  io: Io,
-  plan: ReplayPlan,
-  choice: KernelChoice,
-  flags: ReplayFlags,
-): Promise<readonly BackendReplay[]> {
-  const replays: BackendReplay[] = [];
-  const faults: BackendFaultError[] = [];
-  // All of them first: a name that is wrong must not show when the others have run for an hour.
-  const factories = new Map<string, BackendFactory>();
-  for (const name of flags.backend) {
-    factories.set(name, await backendFactory(name, choice.kernel, flags, io.note));
-  }
-  for (const [name, factory] of factories) {
-    const made = await makeOrFault(factory);
-    if (made instanceof BackendFaultError) faults.push(made);
-    else replays.push(await replayOnBackend(io, plan, name, made, choice, flags, replays.at(-1)));
-  }
-  if (replays.length === 0) throw faults[0];
-  return [...replays, ...faults.map((fault) => replayThatNeverRan(plan, replays[0], fault))];
-}
-
-async function makeOrFault(factory: BackendFactory): Promise<Backend | BackendFaultError> {
-  try {
-    return await factory();
-  } catch (error) {
-    if (error instanceof BackendFaultError) return error;
-    throw error;
-  }
-}
-
 /** `--observations FILE` gives a path, `--no-observations` false, neither true or nothing. */
 function observationsOption(value: string | boolean | undefined): string | false | undefined {
   return value === true ? undefined : value;
 }
 
-/** Snapshots kept for explaining differences, over all backends of a command. */
-const KEPT_SNAPSHOT_BYTES = 48 * 2 ** 20;
-
-async function replayOnBackend(
-  io: Io,
-  plan: ReplayPlan,
-  name: string,
-  backend: Backend,
-  choice: KernelChoice,
-  flags: ReplayFlags,
-  previous: BackendReplay | undefined,
-): Promise<BackendReplay> {
-  const progress = startProgress(io, `replaying on ${name}`, flags.quiet);
-  const saving = flags.save !== undefined && previous === undefined ? startSaving(flags.save, choice) : undefined;
-  try {
-    return await replayOn(plan, backend, {
-      mode: flags.mode,
-      replicas: flags.replicas,
-      keptSnapshotBytes: Math.floor(KEPT_SNAPSHOT_BYTES / flags.backend.length),
-      onProgress: (done, total) => progress.update(done, total),
-      ...(saving === undefined ? {} : { saver: saving.saver }),
-      ...(previous === undefined ? {} : { baseline: previous.baseline }),
-    });
-  } finally {
-    saving?.close();
-    progress.stop();
-  }
-}
-
-interface Saving {
-  readonly saver: ObservationSaver;
-  close(): void;
-}
-
-/** The file is made when there is something to write, and closed even if it turns out to hold something already. */
-function startSaving(path: string, choice: KernelChoice): Saving {
-  const kernel = choice.kernel === undefined ? null : kernelToJson(choice.kernel);
-  let storage: FileStorage | undefined;
-  const open = () => {
-    storage = FileStorage.open(path, 'create');
-    return storage;
-  };
-  const saver = new ObservationSaver(open, { tool: `vrrl ${VERSION}`, kernel });
-  return {
-    saver,
-    close() {
-      try {
-        saver.close();
-      } finally {
-        storage?.close();
-      }
-    },
-  };
-}
-
 /** The object that `replay --json` prints. */
-function replayJson({ logPath, choice, plan, lost, replicas, judgement }: JudgedReplay): unknown {
-  const { kernel, source, notes } = choice;
+function replayJson({ logPath, choice, plan, lost, replicas, judgement, notes }: JudgedReplay): unknown {
+  const { kernel, source } = choice;
   return {
     schemaVersion: 1,
     tool: `vrrl ${VERSION}`,
@@ -257,6 +107,6 @@ function replayJson({ logPath, choice, plan, lost, replicas, judgement }: Judged
     },
     replicas,
     ...judgement,
-    notes: [...notes, ...judgement.notes],
+    notes,
   };
 }

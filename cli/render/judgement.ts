@@ -1,15 +1,16 @@
 /** A judgement as people read it: the verdict first, then what it rests on. */
 
 import type { BackendJudgement, Divergence, Judgement, UnknownEpoch } from '../../src/diff/index.ts';
-import type { JudgedReplay } from '../commands/replay.ts';
 import { type Colours, coloursOf, type Io } from '../io.ts';
+import type { JudgedReplay } from '../judged-replay.ts';
 import { table } from './table.ts';
-import { count, percent, plural } from './text.ts';
+import { count, percent, plural, printable, printableData } from './text.ts';
 
 /** The text that `replay` prints. */
 export function renderJudgement(io: Io, judged: JudgedReplay): string {
   const colours = coloursOf(io);
-  const { judgement } = judged;
+  // Names come from files and modules of others.
+  const judgement = printableData(judged.judgement);
   const lines = [
     ...renderHead(judged),
     '',
@@ -23,15 +24,15 @@ export function renderJudgement(io: Io, judged: JudgedReplay): string {
   return `${lines.join('\n')}\n`;
 }
 
-function renderHead({ logPath, plan, choice, lost, replicas, judgement }: JudgedReplay): string[] {
-  const { kernel, notes } = choice;
+function renderHead({ logPath, plan, choice, lost, replicas, judgement, notes }: JudgedReplay): string[] {
+  const { kernel } = choice;
   const about =
     kernel === undefined ? 'kernel not known to vrrl' : `kernel ${kernel.name} ${kernel.identity.slice(0, 12)}`;
   const size = `${plural(plan.columns.length, 'record')}, ${plural(plan.epochs.length, 'epoch')}`;
   const head = `${logPath}: ${size}; ${about}; ${judgement.mode}, ${plural(replicas, 'replica')} a backend`;
   const loss =
     lost === 0 ? [] : [`${plural(lost, 'record')} of the log lost (vrrl verify says which); the rest is judged`];
-  return [head, ...[...loss, ...notes, ...judgement.notes].map((note) => `note: ${note}`)];
+  return [head, ...[...loss, ...notes].map((note) => `note: ${note}`)].map(printable);
 }
 
 function renderVerdict({ verdict, comparedWith, epochs }: Judgement, colours: Colours): string {

@@ -239,9 +239,34 @@ describe('replay with a backend that fails', () => {
     expect((await vrrl(['replay', folder.at('sound.vrrl'), ...backends])).exitCode).toBe(2);
   });
 
-  test('one that is named twice runs once', async () => {
-    const { json } = await judged(folder.at('sound.vrrl'), '--backend', 'reference,reference');
-    expect(json.backends).toHaveLength(1);
+  test('one that is named twice is compared with itself, under two names', async () => {
+    const { exitCode, json } = await judged(folder.at('sound.vrrl'), '--backend', 'reference,reference');
+    expect(exitCode).toBe(0);
+    expect(json.backends.map(({ backend }) => backend)).toEqual(['reference', 'reference#2']);
+    const raced = await judged(folder.at('order.vrrl'), '--backend', 'threads,threads', '--replicas', '20');
+    expect(raced.json.backends.map(({ backend, verdict }) => [backend, verdict])).toEqual([
+      ['threads', 'diverge'],
+      ['threads#2', 'diverge'],
+    ]);
+  });
+
+  test('one that cannot restore a state is a fault of isolated replay; the others run', async () => {
+    const module = folder.write(
+      'forgetful.mjs',
+      `export default () => ({ name: 'forgetful', slotCount: 32, layout: { areas: [{ name: 'a', words: 1 }], regions: [] },
+         start() {}, publish() {}, drain() {}, observe() {}, stop() {} });`,
+    );
+    const isolated = ['--mode', 'isolated', '--replicas', '2'];
+    const argv = [folder.at('sound.vrrl'), '--backend', `${module},reference`, ...isolated];
+    const { exitCode, json } = await judged(...argv);
+    expect(exitCode).toBe(4);
+    expect(json.backends).toMatchObject([
+      { backend: 'reference', verdict: 'agree', replicasRun: 2 },
+      { backend: 'forgetful', verdict: 'unknown', replicasRun: 0, fault: { kind: 'unavailable' } },
+    ]);
+    expect((await vrrl(['replay', ...argv])).out).toContain('backend forgetful: it cannot restore the states');
+    const alone = await vrrl(['replay', folder.at('sound.vrrl'), '--backend', module, ...isolated]);
+    expect(alone).toMatchObject({ exitCode: 2, err: expect.stringContaining('cannot restore') });
   });
 
   test('without any other there is only the error', async () => {
@@ -265,6 +290,73 @@ describe('replay on a backend of a module', () => {
     const { exitCode, json } = await judged(log, '--backend', `${racy},${machine}`, '--mode', 'isolated');
     expect(exitCode).toBe(1);
     expect(json.backends.map(({ verdict }) => verdict)).toEqual(['diverge', 'agree']);
+  });
+});
+
+describe('replay says what it rests on', () => {
+  const notesOf = async (...argv: string[]) => {
+    const { json } = await judged(...argv, '--backend', 'reference', '--replicas', '1');
+    const { out } = await vrrl(['replay', ...argv, '--backend', 'reference', '--replicas', '1']);
+    const notes = json['notes'] as string[];
+    for (const note of notes) expect(out).toContain(`note: ${note}\n`);
+    return notes.join('\n');
+  };
+  const FRESH = 'a fresh kernel is assumed before the first record';
+
+  test('a start that is taken for fresh', async () => {
+    const sound = folder.at('sound.vrrl');
+    expect(await notesOf(sound)).toBe('');
+    expect(await notesOf(sound, '--no-observations')).toContain(`${FRESH}, since the log is not full`);
+    expect(await notesOf(goldenLog('wrapped-8x21'))).not.toContain(FRESH);
+    expect(await notesOf(goldenLog('wrapped-8x21'), '--assume-fresh')).toContain(`${FRESH}, as --assume-fresh asks`);
+  });
+
+  test('a kernel that is not the recorded one, and one that nobody recorded', async () => {
+    const log = folder.at('right.vrrl');
+    const [right, wrong] = [countingKernel('right'), countingKernel('wrong')];
+    const [same, other] = [right, wrong].map((kernel, index) =>
+      folder.write(`counting-${index}.mjs`, kernelModule(kernel)),
+    );
+    expect(await notesOf(log, '--kernel', same)).toBe('');
+    const [recorded, given] = [right, wrong].map(({ identity }) => `kernel counting ${identity.slice(0, 12)}`);
+    expect(await notesOf(log, '--kernel', other)).toContain(`what ${recorded} recorded is replayed with ${given}`);
+    expect(await notesOf(log, '--slot-count', '40')).toContain(`what ${recorded} recorded is replayed with kernel`);
+    expect(await notesOf(log, '--no-observations', '--kernel', same)).toContain('the recording names no kernel');
+  });
+
+  test('failure evidence in the records', async () => {
+    expect(await notesOf(goldenLog('failure-tail-8x13'))).toContain(
+      '1 record has failure evidence, the first is record 3 (slot 8): deviceLoss, status FAULT, backend code 3257496',
+    );
+  });
+});
+
+describe('names from elsewhere', () => {
+  const ESCAPE = '\u001b[31mred\u001b[0m\nagree: all of it';
+
+  test('are printed without what a terminal would obey', async () => {
+    const module = folder.write(
+      'loud.mjs',
+      `const name = ${JSON.stringify(ESCAPE)};
+       let runs = 0;
+       export default () => ({ name, slotCount: 32,
+         layout: { areas: [{ name, words: 1 }], regions: [{ name: name + '!', area: name, start: 0, count: 1, equivalence: 'exact' }] },
+         start() {}, publish() {}, drain: () => ({ done: 1, pending: [], faults: [] }),
+         observe(snapshot) { snapshot[0] = runs++; }, stop() { throw new Error(name); } });`,
+    );
+    const log = folder.at('loud.vrrl');
+    const slots = folder.write('one.jsonl', '{"opcode":1}\n{"end":"batch"}\n');
+    for (const argv of [
+      ['record', log, '--slots', slots, '--backend', module, '--force'],
+      ['replay', log, '--backend', module, '--replicas', '2'],
+      ['info', log],
+      ['diff', log, log],
+    ]) {
+      const { out, err } = await vrrl(argv);
+      expect(out + err).not.toContain('\u001b');
+      expect(out + err).not.toMatch(/^agree: all of it/m);
+      expect(out + err).toContain('\\u001b[31mred');
+    }
   });
 });
 

@@ -1,0 +1,184 @@
+/** Replaying a recording on all backends asked for, and judging what came of it: what `replay` and `demo` share. */
+
+import { FileStorage } from '../node/file-storage.ts';
+import type { RecordingFiles } from '../node/recording-files.ts';
+import { VERSION } from '../node/version.ts';
+import { type Backend, type BackendFactory, BackendFaultError } from '../src/backend/index.ts';
+import { type Judgement, judge, RECORDING } from '../src/diff/index.ts';
+import { kernelToJson } from '../src/kernel/index.ts';
+import {
+  type BackendReplay,
+  ObservationSaver,
+  planReplay,
+  type ReplayMode,
+  type ReplayPlan,
+  replayOn,
+  replayThatNeverRan,
+} from '../src/replay/index.ts';
+import { backendFactory, isBackendModule } from './backends.ts';
+import { failureNotes } from './failure-evidence.ts';
+import type { Io } from './io.ts';
+import { chooseKernel, type KernelChoice } from './kernel-choice.ts';
+import { startProgress } from './progress.ts';
+
+/** What the command line says about a replay. */
+export interface ReplayFlags {
+  readonly backend: readonly string[];
+  readonly kernel?: string | undefined;
+  readonly slotCount?: number | undefined;
+  readonly controlWords?: number | undefined;
+  readonly mode: ReplayMode;
+  readonly replicas: number;
+  readonly seed?: number | undefined;
+  readonly workers?: number | undefined;
+  readonly deadlineMs?: number | undefined;
+  readonly observations?: string | boolean | undefined;
+  readonly assumeFresh?: true | undefined;
+  readonly save?: string | undefined;
+  readonly json?: true | undefined;
+  readonly quiet?: true | undefined;
+}
+
+/** A judged replay, with what it was made of. */
+export interface JudgedReplay {
+  readonly logPath: string;
+  readonly choice: KernelChoice;
+  readonly plan: ReplayPlan;
+  /** Records that the log is known to have lost. */
+  readonly lost: number;
+  readonly replicas: number;
+  readonly judgement: Judgement;
+  /** What was assumed and what is odd, for people; those of the judgement are among them. */
+  readonly notes: readonly string[];
+}
+
+/** Replays a recording on all backends asked for and judges it. */
+export async function replayRecording(io: Io, recording: RecordingFiles, flags: ReplayFlags): Promise<JudgedReplay> {
+  const needsKernel = flags.backend.some((name) => !isBackendModule(name));
+  const choice = await chooseKernel(recording, flags, needsKernel);
+  const plan = planReplay(recording, {
+    ...(choice.kernel === undefined ? {} : { kernel: choice.kernel }),
+    ...(flags.slotCount === undefined ? {} : { slotCount: flags.slotCount }),
+    ...(flags.assumeFresh === undefined ? {} : { assumeFresh: true }),
+  });
+  const replays = await replayOnAll({ io, plan, choice, flags });
+  const judgement = judge(plan, withDistinctNames(replays), choice.kernel);
+  return {
+    logPath: recording.logPath,
+    choice,
+    plan,
+    lost: recording.scan.loss.lost,
+    replicas: flags.replicas,
+    judgement,
+    notes: [...choice.notes, ...freshStartNotes(plan, flags), ...failureNotes(plan.columns), ...judgement.notes],
+  };
+}
+
+/** Without observations nothing proves that a log begins with a fresh kernel; whoever reads the verdict has to know. */
+function freshStartNotes(plan: ReplayPlan, { assumeFresh }: ReplayFlags): string[] {
+  if (plan.observations !== undefined || !plan.startsFresh || plan.epochs.length === 0) return [];
+  const why = assumeFresh ? 'as --assume-fresh asks' : 'since the log is not full and begins with EPOCH 0';
+  return [`a fresh kernel is assumed before the first record, ${why}`];
+}
+
+/** One replay of a plan, on whichever backends. */
+interface Run {
+  readonly io: Io;
+  readonly plan: ReplayPlan;
+  readonly choice: KernelChoice;
+  readonly flags: ReplayFlags;
+}
+
+/** Backends that could not run come last: what they would have observed is not known, and the others set the tone. */
+async function replayOnAll(run: Run): Promise<readonly BackendReplay[]> {
+  const { io, plan, choice, flags } = run;
+  const replays: BackendReplay[] = [];
+  const faults: BackendFaultError[] = [];
+  // All of them first: a name that is wrong must not show when the others have run for an hour.
+  const asked: { readonly name: string; readonly factory: BackendFactory }[] = [];
+  for (const name of flags.backend) {
+    asked.push({ name, factory: await backendFactory(name, choice.kernel, flags, io.note) });
+  }
+  for (const { name, factory } of asked) {
+    try {
+      const backend = await factory();
+      if (asked.length > 1) await refuseUnfit(backend, flags.mode);
+      replays.push(await replayOnBackend(run, name, backend, replays.at(-1)));
+    } catch (error) {
+      if (!(error instanceof BackendFaultError)) throw error;
+      faults.push(error);
+    }
+  }
+  if (replays.length === 0) throw faults[0];
+  return [...replays, ...faults.map((fault) => replayThatNeverRan(plan, replays[0], fault))];
+}
+
+/** One backend that cannot do what all are asked for takes nothing from the others: it failed, and they run. */
+async function refuseUnfit(backend: Backend, mode: ReplayMode): Promise<void> {
+  if (mode !== 'isolated' || backend.restore !== undefined) return;
+  await backend.stop();
+  const what = 'it cannot restore the states that isolated replay starts epochs from';
+  throw new BackendFaultError(backend.name, 'unavailable', what, 'replay chained, or give it a restore method.');
+}
+
+/** Several backends of one name, such as one that is compared with itself: `threads` and `threads#2`. */
+function withDistinctNames(replays: readonly BackendReplay[]): BackendReplay[] {
+  const uses = new Map<string, number>([[RECORDING, 1]]);
+  return replays.map((replay) => {
+    const use = (uses.get(replay.backend) ?? 0) + 1;
+    uses.set(replay.backend, use);
+    return use === 1 ? replay : { ...replay, backend: `${replay.backend}#${use}` };
+  });
+}
+
+/** Snapshots kept for explaining differences, over all backends of a command. */
+const KEPT_SNAPSHOT_BYTES = 48 * 2 ** 20;
+
+async function replayOnBackend(
+  { io, plan, choice, flags }: Run,
+  name: string,
+  backend: Backend,
+  previous: BackendReplay | undefined,
+): Promise<BackendReplay> {
+  const progress = startProgress(io, `replaying on ${name}`, flags.quiet);
+  const saving = flags.save !== undefined && previous === undefined ? startSaving(flags.save, choice) : undefined;
+  try {
+    return await replayOn(plan, backend, {
+      mode: flags.mode,
+      replicas: flags.replicas,
+      keptSnapshotBytes: Math.floor(KEPT_SNAPSHOT_BYTES / flags.backend.length),
+      onProgress: (done, total) => progress.update(done, total),
+      ...(saving === undefined ? {} : { saver: saving.saver }),
+      ...(previous === undefined ? {} : { baseline: previous.baseline }),
+    });
+  } finally {
+    saving?.close();
+    progress.stop();
+  }
+}
+
+interface Saving {
+  readonly saver: ObservationSaver;
+  close(): void;
+}
+
+/** The file is made when there is something to write, and closed even if it turns out to hold something already. */
+function startSaving(path: string, choice: KernelChoice): Saving {
+  const kernel = choice.kernel === undefined ? null : kernelToJson(choice.kernel);
+  let storage: FileStorage | undefined;
+  const open = () => {
+    storage = FileStorage.open(path, 'create');
+    return storage;
+  };
+  const saver = new ObservationSaver(open, { tool: `vrrl ${VERSION}`, kernel });
+  return {
+    saver,
+    close() {
+      try {
+        saver.close();
+      } finally {
+        storage?.close();
+      }
+    },
+  };
+}
