@@ -19,6 +19,7 @@ import {
 } from '../src/backend/index.ts';
 import { InputError } from '../src/base/errors.ts';
 import { RandomWords } from '../src/base/random.ts';
+import { WORD_BYTES } from '../src/base/words.ts';
 import { FAULT_WORDS, type Kernel, lowerToJavaScript, observationLayoutOf, planMemory } from '../src/kernel/index.ts';
 import type { ObservationLayout } from '../src/observe/index.ts';
 import { ControlWord, DEBUG_WORDS, SLOT_WORDS } from '../src/protocol/index.ts';
@@ -37,6 +38,8 @@ const word = { GENERATION: 0, ARRIVED: 1, MET: 2, FINISHED: 3, LANES: 4, STOP: 5
 const CONTROL_WORDS = 7;
 const MESSAGE_BYTES = 2_048;
 const MAX_WORKER_COUNT = 1_024;
+/** A drain that takes longer is a reason to see whether the workers are still there. */
+const LOOK_AFTER_MS = 200;
 
 /** What the workers share with the host. Made anew with the workers, since a worker that hung may still write to it. */
 interface Shared {
@@ -45,6 +48,14 @@ interface Shared {
   readonly control: Int32Array;
   readonly message: Uint8Array;
   readonly workers: readonly Worker[];
+}
+
+/** The same, as the workers get it. */
+interface SharedBuffers {
+  readonly memory: SharedArrayBuffer;
+  readonly lanes: SharedArrayBuffer;
+  readonly control: SharedArrayBuffer;
+  readonly message: SharedArrayBuffer;
 }
 
 export class ThreadsBackend implements Backend {
@@ -132,26 +143,39 @@ export class ThreadsBackend implements Backend {
   }
 
   async #spawn(): Promise<void> {
-    const kernel = this.#kernel;
-    const memory = new SharedArrayBuffer(planMemory(kernel).totalBytes);
-    const lanes = new SharedArrayBuffer(kernel.slotCount * 4);
-    const control = new SharedArrayBuffer(CONTROL_WORDS * 4);
-    const message = new SharedArrayBuffer(MESSAGE_BYTES);
-    const common = {
-      program: this.#program,
-      memory,
-      views: viewsOf(kernel),
-      tables: sharedTables(kernel),
-      lanes,
-      control,
+    const buffers = shareMemory(this.#kernel);
+    const workers = this.#startWorkers(buffers);
+    await this.#untilAllReady(workers);
+    // Only now: a worker that nobody waits for must not keep the process alive, one that starts up must.
+    for (const worker of workers) {
+      worker.unref();
+      // The first answer is what later ones are reckoned from, and a worker that is gone has none.
+      worker.performance.eventLoopUtilization();
+    }
+    const machine = new KernelMachine(this.#kernel, buffers.memory);
+    machine.reset();
+    this.#shared = {
+      machine,
+      lanes: new Uint32Array(buffers.lanes),
+      control: new Int32Array(buffers.control),
+      message: new Uint8Array(buffers.message),
+      workers,
     };
-    const workers = Array.from({ length: this.workerCount }, (_, workerIndex) => {
-      const workerData = { ...common, message, word, workerIndex, workerCount: this.workerCount };
-      return new Worker(new URL('./threads-worker.js', import.meta.url), {
-        workerData,
-        name: `vrrl-lanes-${workerIndex}`,
-      });
+  }
+
+  #startWorkers(buffers: SharedBuffers): Worker[] {
+    const { workerCount } = this;
+    const views = viewsOf(this.#kernel);
+    const tables = sharedTables(this.#kernel);
+    const common = { program: this.#program, ...buffers, views, tables, word, workerCount };
+    return Array.from({ length: workerCount }, (_, workerIndex) => {
+      const workerData = { ...common, workerIndex };
+      const name = `vrrl-lanes-${workerIndex}`;
+      return new Worker(new URL('./threads-worker.js', import.meta.url), { workerData, name });
     });
+  }
+
+  async #untilAllReady(workers: readonly Worker[]): Promise<void> {
     try {
       await Promise.all(workers.map(untilReady));
     } catch (cause) {
@@ -160,31 +184,21 @@ export class ThreadsBackend implements Backend {
       const fix = 'see the cause; --backend reference needs no threads.';
       throw new BackendFaultError(this.name, 'crash', `a worker did not start: ${reason}`, fix, {}, { cause });
     }
-    // Only now: a worker that nobody waits for must not keep the process alive, one that starts up must.
-    for (const worker of workers) worker.unref();
-    const machine = new KernelMachine(kernel, memory);
-    machine.reset();
-    this.#shared = {
-      machine,
-      lanes: new Uint32Array(lanes),
-      control: new Int32Array(control),
-      message: new Uint8Array(message),
-      workers,
-    };
   }
 
   /** Sleeps in this thread until the last worker is through: a wait that gave the loop a turn would cost more. */
   #waitForWorkers(): void {
-    const { control } = this.#running();
+    const { control, workers } = this.#running();
     const deadline = performance.now() + this.#deadlineMs;
     for (;;) {
       const finished = Atomics.load(control, word.FINISHED);
-      if (finished === this.workerCount) break;
+      if (Atomics.load(control, word.FAILED) !== 0) throw this.#failed();
+      if (finished === this.workerCount) return;
       const left = deadline - performance.now();
       if (left <= 0) throw this.#hung(finished);
-      Atomics.wait(control, word.FINISHED, finished, left);
+      const outcome = Atomics.wait(control, word.FINISHED, finished, Math.min(left, LOOK_AFTER_MS));
+      if (outcome === 'timed-out' && workers.some(isGone)) throw this.#lost(finished);
     }
-    if (Atomics.load(control, word.FAILED) !== 0) throw this.#failed();
   }
 
   #hung(finished: number): BackendFaultError {
@@ -197,7 +211,23 @@ export class ThreadsBackend implements Backend {
     // TextDecoder refuses shared memory.
     const text = new TextDecoder().decode(message.slice()).replace(/\0+$/, '');
     this.#abandon();
-    return new BackendFaultError(this.name, 'crash', `a worker failed: ${text}`, 'report this with the kernel.', {});
+    const evidence = { lastWords: text, workersStarted: this.workerCount };
+    return new BackendFaultError(
+      this.name,
+      'crash',
+      `a worker failed: ${text}`,
+      'report this with the kernel.',
+      evidence,
+    );
+  }
+
+  #lost(finished: number): BackendFaultError {
+    const workersGone = this.#running().workers.filter(isGone).length;
+    this.#abandon();
+    const what = `${workersGone} of ${this.workerCount} workers ended without a word`;
+    const fix = 'give the process more memory, or use fewer workers.';
+    const evidence = { workersGone, workersFinished: finished, workersStarted: this.workerCount };
+    return new BackendFaultError(this.name, 'crash', what, fix, evidence);
   }
 
   #abandon(): void {
@@ -220,6 +250,26 @@ function untilReady(worker: Worker): Promise<void> {
     worker.once('error', reject);
     worker.once('exit', (status) => reject(new Error(`it ended with status ${status}`)));
   });
+}
+
+/**
+ * Whether a worker has ended, asked without a turn of the loop, which would be needed to see its event. One that was
+ * taken away, for want of memory say, runs no code of its own any more.
+ *
+ * That the idle time of a worker without an event loop is negative is what Node does (`Worker::LoopIdleTime`, seen in
+ * 20.20), not what it documents. Should it stop doing so, such a worker is a hang when the deadline has passed.
+ */
+function isGone(worker: Worker): boolean {
+  return worker.threadId === -1 || worker.performance.eventLoopUtilization().idle < 0;
+}
+
+function shareMemory(kernel: Kernel): SharedBuffers {
+  return {
+    memory: new SharedArrayBuffer(planMemory(kernel).totalBytes),
+    lanes: new SharedArrayBuffer(kernel.slotCount * WORD_BYTES),
+    control: new SharedArrayBuffer(CONTROL_WORDS * WORD_BYTES),
+    message: new SharedArrayBuffer(MESSAGE_BYTES),
+  };
 }
 
 function viewsOf(kernel: Kernel): { name: string; byteOffset: number; words: number }[] {

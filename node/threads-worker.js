@@ -90,13 +90,19 @@ function hasMet(count) {
   return false;
 }
 
-/** @param {unknown} error */
-function reportFailure(error) {
-  const text = new TextEncoder().encode(String(error instanceof Error ? error.stack : error));
+/** @param {string} reason */
+function reportFailure(reason) {
+  const text = new TextEncoder().encode(reason);
   const message = new Uint8Array(data.message);
   message.fill(0);
   message.set(text.subarray(0, message.length));
   Atomics.store(control, word.FAILED, 1);
+}
+
+/** The host sleeps on this one word: it changes last, so that no call to wake up is lost. */
+function finish() {
+  const finished = Atomics.add(control, word.FINISHED, 1) + 1;
+  if (finished === workerCount || Atomics.load(control, word.FAILED) !== 0) Atomics.notify(control, word.FINISHED);
 }
 
 function serve() {
@@ -108,11 +114,18 @@ function serve() {
       lineUp();
       runTurns(lanes, workerIndex, workerCount, Atomics.load(control, word.LANES));
     } catch (error) {
-      reportFailure(error);
+      reportFailure(String(error instanceof Error ? error.stack : error));
     }
-    if (Atomics.add(control, word.FINISHED, 1) + 1 === workerCount) Atomics.notify(control, word.FINISHED);
+    finish();
   }
 }
+
+// The host would sleep on: the event of a worker that ended needs a turn of the host's loop.
+process.once('exit', (status) => {
+  if (Atomics.load(control, word.STOP) !== 0) return;
+  if (Atomics.load(control, word.FAILED) === 0) reportFailure(`it ended with status ${status}`);
+  finish();
+});
 
 parentPort?.postMessage('ready');
 serve();

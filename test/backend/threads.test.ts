@@ -48,6 +48,16 @@ async function using<T>(backend: ThreadsBackend, run: (backend: ThreadsBackend) 
   }
 }
 
+function faultOf(drain: () => unknown): BackendFaultError {
+  try {
+    drain();
+  } catch (error) {
+    expect(error).toBeInstanceOf(BackendFaultError);
+    return error as BackendFaultError;
+  }
+  throw new Error('it came to an end');
+}
+
 function observe(kernel: Kernel, backend: Backend): Uint32Array {
   const snapshot = new Uint32Array(kernel.controlWords + 257);
   void backend.observe(snapshot);
@@ -289,13 +299,7 @@ describe('a kernel that does not come to an end', () => {
   function hang(backend: ThreadsBackend): BackendFaultError {
     backend.publish(0, slot(CODE));
     backend.publish(1, slot(Opcode.NOP));
-    try {
-      backend.drain();
-    } catch (error) {
-      expect(error).toBeInstanceOf(BackendFaultError);
-      return error as BackendFaultError;
-    }
-    throw new Error('it came to an end');
+    return faultOf(() => backend.drain());
   }
 
   it('is a fault of kind hang, and the process goes on', async () => {
@@ -422,6 +426,48 @@ describe('starting and stopping', () => {
       );
       expect(() => backend.drain()).toThrow('it is not running');
     }
+    await backend.stop();
+    expect(alive.size).toBe(0);
+  });
+
+  it('tells at once that a worker ended in the middle of its work, and can be started again', async () => {
+    // A local that no check lets through: its program ends the worker that serves the slot.
+    const body = [{ kind: 'fault', code: { kind: 'local', name: 'x = process.exit(3)' } }] as const;
+    const broken = { ...kernel, opcodes: [{ ...kernel.opcodes[0], body }] };
+    const backend = new ThreadsBackend(broken, { workerCount: 2, deadlineMs: 60_000 });
+    for (let round = 0; round < 2; round += 1) {
+      await backend.start();
+      backend.publish(0, slot(Opcode.NOP));
+      const error = faultOf(() => backend.drain());
+      expect(error).toMatchObject({
+        kind: 'crash',
+        message: 'backend threads: a worker failed: it ended with status 3. Fix: report this with the kernel.',
+        evidence: { lastWords: 'it ended with status 3', workersStarted: 2 },
+      });
+      expect(() => backend.drain()).toThrow('it is not running');
+    }
+    await backend.stop();
+    expect(alive.size).toBe(0);
+  });
+
+  it.each([
+    ['while the host looked', async () => {}],
+    ['and the host was told', async () => void (await new Promise((resolve) => setTimeout(resolve, 100)))],
+  ])('tells that a worker was taken away without a word, %s', async (_, wait) => {
+    const backend = new ThreadsBackend(kernel, { workerCount: 2, deadlineMs: 60_000 });
+    await backend.start();
+    void [...alive][0].terminate();
+    await wait();
+    backend.publish(0, slot(Opcode.NOP));
+    const error = faultOf(() => backend.drain());
+    expect(error).toMatchObject({
+      kind: 'crash',
+      what: 'backend threads: 1 of 2 workers ended without a word',
+      evidence: { workersGone: 1, workersStarted: 2 },
+    });
+    await backend.start();
+    backend.publish(0, slot(Opcode.NOP));
+    expect(backend.drain().done).toBe(1);
     await backend.stop();
     expect(alive.size).toBe(0);
   });
