@@ -3,6 +3,7 @@
 import { BackendFaultError } from '../src/backend/index.ts';
 import { InputError, VrrlError } from '../src/base/errors.ts';
 import type { Judgement, Verdict } from '../src/diff/index.ts';
+import { fixForSystem } from '../src/storage/index.ts';
 import { type Io, ReaderGone } from './io.ts';
 import { printableLines } from './render/text.ts';
 
@@ -64,5 +65,5 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 function ofSystem(error: NodeJS.ErrnoException): InputError {
-  return new InputError(error.message, 'check the path, its folder and its permissions.', { cause: error });
+  return new InputError(error.message, fixForSystem(error.code), { cause: error });
 }

@@ -5,15 +5,17 @@ import { type OpenRecordingOptions, openRecording, type RecordingFiles } from '.
 import { InputError } from '../src/base/errors.ts';
 import { logBytes, MAX_CAPACITY, scanLog } from '../src/log/index.ts';
 import { ObservationReader } from '../src/observe/index.ts';
-import { MemoryStorage, type Storage } from '../src/storage/index.ts';
+import { MemoryStorage, type Storage, StorageError } from '../src/storage/index.ts';
+import { withAdvice } from './exit.ts';
 import type { Io } from './io.ts';
+import { plural } from './render/text.ts';
 
 /** The path that means standard input. */
 export const STANDARD_INPUT = '-';
 
 /** Opens the log at a path for reading, or all of standard input for `-`. Close it. */
 export async function openLogSource(io: Io, path: string): Promise<Storage> {
-  if (path !== STANDARD_INPUT) return FileStorage.open(path, 'read');
+  if (path !== STANDARD_INPUT) return withAdviceOnPipes(() => FileStorage.open(path, 'read'));
   return new MemoryStorage(await readAll(io, logBytes(MAX_CAPACITY)), '[standard input]');
 }
 
@@ -23,7 +25,7 @@ export async function openRecordingSource(
   path: string,
   options: OpenRecordingOptions = {},
 ): Promise<RecordingFiles> {
-  if (path !== STANDARD_INPUT) return openRecording(path, options);
+  if (path !== STANDARD_INPUT) return withAdviceOnPipes(() => openRecording(path, options));
   const scan = scanLog(await openLogSource(io, path), options);
   const { observations: observationPath } = options;
   if (observationPath === undefined || observationPath === false) {
@@ -36,6 +38,16 @@ export async function openRecordingSource(
   } catch (error) {
     storage.close();
     throw error;
+  }
+}
+
+/** Opens what a path names; a log that is to come through a pipe there is told the way in. */
+export function withAdviceOnPipes<Result>(open: () => Result): Result {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.systemCode !== 'ESPIPE') throw error;
+    throw withAdvice(error, 'copy it into a regular file, or send a log to standard input and name - as the log.');
   }
 }
 
@@ -52,7 +64,10 @@ export async function readAll(io: Io, mostBytes: number): Promise<Uint8Array> {
   for await (const chunk of io.input) {
     const end = bytes + chunk.length;
     if (end > mostBytes) {
-      throw new InputError(`standard input is more than ${mostBytes} bytes`, 'put it into a file and name that.');
+      throw new InputError(
+        `standard input is more than ${plural(mostBytes, 'byte')}`,
+        'put it into a file and name that.',
+      );
     }
     if (end > held.length) held = grown(held, Math.min(mostBytes, Math.max(end, 2 * held.length)));
     held.set(chunk, bytes);

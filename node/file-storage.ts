@@ -149,7 +149,7 @@ function openDescriptor(path: string, mode: FileMode): { descriptor: number; cre
 function refuseIrregular(stats: fs.Stats): void {
   if (stats.isFile()) return;
   if (stats.isDirectory()) throw systemError('EISDIR', 'it is a folder, expected a regular file');
-  throw systemError('ESPIPE', `it is ${kindOf(stats)}, expected a regular file; copy what it yields into one`);
+  throw systemError('ESPIPE', `it is ${kindOf(stats)}, expected a regular file`);
 }
 
 function kindOf(stats: fs.Stats): string {

@@ -8,7 +8,7 @@ import { type PlannedEpoch, planReplay } from '../../src/replay/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { openLogSource, STANDARD_INPUT } from '../log-source.ts';
+import { openLogSource, STANDARD_INPUT, withAdviceOnPipes } from '../log-source.ts';
 import { startProgress } from '../progress.ts';
 import { tidyJson } from '../render/json.ts';
 import { plural, printable } from '../render/text.ts';
@@ -60,7 +60,7 @@ async function checkStream(io: Io): Promise<Checked> {
 }
 
 function checkFiles(path: string, options: ScanOptions): Checked {
-  const recording = openRecording(path, { ...options, observations: false });
+  const recording = withAdviceOnPipes(() => openRecording(path, { ...options, observations: false }));
   const { scan } = recording;
   recording.close();
   return { problems: [...problemsOfLog(path, scan), ...problemsBeside(path)], records: scan.columns.length };

@@ -1,5 +1,6 @@
 /** Reads a v1 log into columns, goes on past damage, and says what it found. */
 
+import { amount } from '../base/amount.ts';
 import { MemoryStorage, type Storage } from '../storage/index.ts';
 import { PositionState, RecordCollector, rotateColumns } from './collect.ts';
 import { type Finding, finding, listPositions, type PositionList } from './findings.ts';
@@ -134,14 +135,14 @@ function findInFile(file: FileShape, { capacity }: LogHeader, loss: LogLoss): Fi
   const { bytes, expectedBytes, heldRecords } = file;
   if (bytes > expectedBytes) {
     const count = bytes - expectedBytes;
-    const what = `${count} bytes follow the ${expectedBytes} of a log of ${capacity} records`;
+    const what = `${amount(count, 'byte')} beyond the ${expectedBytes} of a log of ${amount(capacity, 'record')}`;
     return [finding('trailingBytes', what, 'none needed to read it; they were ignored.', { count })];
   }
   if (bytes === expectedBytes) return [];
   const lost = loss.missing + loss.torn;
-  const what = `the file has ${bytes} bytes, expected ${expectedBytes} for ${capacity} records; `;
+  const what = `the file has ${amount(bytes, 'byte')}, expected ${expectedBytes} for ${amount(capacity, 'record')}; `;
   if (lost === 0) {
-    const fix = 'none needed to read it; opening it for writing makes it whole.';
+    const fix = 'none needed to read it; whatever opens it to append (RingLog of vrrl does) makes it whole.';
     return [finding('bodyTruncated', `${what}only unwritten ones are cut off`, fix, { severity: 'warning' })];
   }
   return [
@@ -159,7 +160,7 @@ function findDamaged({ count, first, text }: PositionList, { capacity }: LogHead
   return [
     finding(
       'recordDamaged',
-      `${count} of ${capacity} records are damaged, at ${text}: magic is neither 0 nor ${printWord(RECORD_MAGIC)}`,
+      `${count} of ${amount(capacity, 'record')} ${count === 1 ? 'is' : 'are'} damaged, at ${text}: magic is neither 0 nor ${printWord(RECORD_MAGIC)}`,
       'look for a whole copy; the records that are left were read.',
       { position: first, count },
     ),
@@ -171,7 +172,7 @@ function findHoles({ count, first, text }: PositionList): Finding[] {
   return [
     finding(
       'hole',
-      `${count} records are lost, at ${text}: nothing is written there, though the cursor or later records say so`,
+      `${amount(count, 'record')} ${count === 1 ? 'is' : 'are'} lost, at ${text}: nothing is written there, though the cursor or later records say so`,
       'look for a whole copy; the records that are left were read.',
       { position: first, count },
     ),
@@ -189,7 +190,7 @@ function findInOrder(header: LogHeader, columns: RecordColumns, occupancy: Occup
     findings.push(
       finding(
         'full',
-        `all ${header.capacity} records are in use: the log has wrapped or is exactly full, and older records may have ` +
+        `${header.capacity} of ${amount(header.capacity, 'record')} in use: the log has wrapped or is exactly full, and older records may have ` +
           'been overwritten; v1 cannot say how many',
         'none needed; record with a larger capacity to keep more.',
       ),
@@ -203,7 +204,7 @@ function newestRecordFirst({ cursor }: LogHeader): Finding {
     'newestRecordFirst',
     `the newest record lies at the cursor, position ${cursor}: the writer was killed before it moved the cursor on; ` +
       'the record was put last',
-    'open the log for writing, which moves the cursor, so that the next append does not destroy the record.',
+    'none needed to read it; before anything appends to it, open it with RingLog of vrrl, which moves the cursor on.',
     { position: cursor, count: 1 },
   );
 }
@@ -213,7 +214,7 @@ function cursorBehind({ cursor }: LogHeader, { newestFirst, nextPosition }: Occu
     'cursorBehind',
     `the cursor is ${cursor}, expected ${nextPosition}: the ${newestFirst} newest records lie at it or beyond it; ` +
       'they were put last',
-    'open the log for writing, which moves the cursor, so that the next append does not destroy a record.',
+    'none needed to read it; before anything appends to it, open it with RingLog of vrrl, which moves the cursor on.',
     { position: cursor, count: newestFirst },
   );
 }
@@ -222,18 +223,18 @@ function findInRecords(columns: RecordColumns): Finding[] {
   const findings: Finding[] = [];
   const unknown = findUnknownClasses(columns);
   if (unknown !== undefined) {
-    const what = `${unknown.count} records have a failure class that v1 does not know, expected 0 to 4`;
+    const what = `${amount(unknown.count, 'record')} ${unknown.count === 1 ? 'has' : 'have'} a failure class that v1 does not know, expected 0 to 4`;
     findings.push(finding('unknownFailureClass', what, 'read the log with the vrrl that wrote it.', unknown));
   }
   const { timestamps, epochs } = findDescents(columns);
   if (timestamps.count > 0) {
-    const what = `the timestamp goes back at ${timestamps.count} records, first at position ${timestamps.position}`;
+    const what = `the timestamp goes back at ${amount(timestamps.count, 'record')}, first at position ${timestamps.position}`;
     findings.push(
       finding('timestampsNotMonotone', what, 'none needed; somebody may have set the clock back.', timestamps),
     );
   }
   if (epochs.count > 0) {
-    const what = `the epoch goes back at ${epochs.count} records, first at position ${epochs.position}`;
+    const what = `the epoch goes back at ${amount(epochs.count, 'record')}, first at position ${epochs.position}`;
     findings.push(finding('epochNotMonotone', what, 'none needed; every session counts epochs from 0.', epochs));
   }
   return findings;

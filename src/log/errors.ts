@@ -1,3 +1,4 @@
+import { amount } from '../base/amount.ts';
 import { VrrlError } from '../base/errors.ts';
 import { HEADER_BYTES, LOG_MAGIC, LOG_MAGIC_V2, LOG_VERSION, MAX_CAPACITY } from './v1-layout.ts';
 
@@ -65,9 +66,10 @@ function mismatchFix(field: string, found: string): string {
   if (field !== 'magic' && field !== 'version') {
     return 'the record is damaged; `scanLog` reads all the others and counts the loss.';
   }
-  if (found === LOG_MAGIC_V2) return `it is a v2 log: open it with the v2 reader, or convert it to v1 (${LOG_MAGIC}).`;
+  if (found === LOG_MAGIC_V2)
+    return `it is a v2 log, and this vrrl reads v1 (${LOG_MAGIC}): read it with the program that wrote it.`;
   if (found === BLANK_MAGIC) {
-    return 'its header was never written; if the whole file is blank, open it for writing, which makes a new log of it.';
+    return 'its header was never written; if the whole file is blank it holds no record: make a new log in its place.';
   }
   if (field === 'version') {
     return `this reader knows version ${LOG_VERSION}; use a newer vrrl, or restore the file if it is damaged.`;
@@ -91,9 +93,9 @@ export class TruncatedHeaderError extends VrrlError {
   constructor(path: string, bytes: number, startsLikeHeader: boolean) {
     const repairable = bytes === 0 || startsLikeHeader;
     super(
-      `\`${path}\` has ${bytes} bytes${truncatedReason(bytes, startsLikeHeader)}, expected a header of ${HEADER_BYTES}`,
+      `\`${path}\` has ${amount(bytes, 'byte')}${truncatedReason(bytes, startsLikeHeader)}, expected a header of ${HEADER_BYTES}`,
       repairable
-        ? 'open it for writing, which makes a new log of it; no record can have been in it.'
+        ? 'open it for writing or record over it (vrrl record --force): what is left of it holds no record, and a new log is made of it.'
         : 'check the path; opening it for writing refuses it too and leaves it as it is.',
     );
     this.path = path;
@@ -117,7 +119,7 @@ export class TruncatedBodyError extends VrrlError {
 
   constructor(path: string, expectedBytes: number, foundBytes: number) {
     super(
-      `\`${path}\` has ${foundBytes} bytes, expected ${expectedBytes} from the capacity in its header`,
+      `\`${path}\` has ${amount(foundBytes, 'byte')}, expected ${expectedBytes} from the capacity in its header`,
       '`scanLog` reads what there is and counts the loss.',
     );
     this.path = path;

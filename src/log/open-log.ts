@@ -1,5 +1,6 @@
 /** Opening a v1 log for writing: makes new ones, and puts right what a killed writer left. */
 
+import { amount } from '../base/amount.ts';
 import { InputError } from '../base/errors.ts';
 import type { Storage } from '../storage/index.ts';
 import { scanLog } from './decode.ts';
@@ -50,8 +51,8 @@ export function openLog(storage: Storage, capacity: number | bigint, { isNew = f
   if (unfinished === undefined) return openExisting(storage);
   createLog(storage, asked);
   if (isNew && unfinished.kind === 'headerEmpty') return { capacity: asked, cursor: 0, recovered: [] };
-  const what = `\`${storage.label}\` ${unfinished.what}; a new log of ${asked} records was made of it`;
-  const recovered = [finding(unfinished.kind, what, 'none needed; no record can have been in it.')];
+  const what = `\`${storage.label}\` ${unfinished.what}; a new log of ${amount(asked, 'record')} was made of it`;
+  const recovered = [finding(unfinished.kind, what, 'none needed; what was left of it held no record.')];
   return { capacity: asked, cursor: 0, recovered };
 }
 
@@ -72,7 +73,8 @@ interface UnfinishedLog {
 
 /**
  * Recognises what a writer killed while it created the log leaves: nothing, the beginning of a header, or zeros in the
- * length of a log. None of them can hold a record. Undefined if the storage has a header to be read.
+ * length of a log. None of them holds a record, though the beginning of a header may be what somebody left of a log
+ * that did. Undefined if the storage has a header to be read.
  */
 function describeUnfinished(storage: Storage): UnfinishedLog | undefined {
   const bytes = storage.size();
@@ -81,7 +83,7 @@ function describeUnfinished(storage: Storage): UnfinishedLog | undefined {
   storage.readAt(header, 0);
   if (bytes < HEADER_BYTES) {
     if (!startsLikeHeader(header)) throw new TruncatedHeaderError(storage.label, bytes, false);
-    return { kind: 'headerTruncated', what: `had only ${bytes} bytes, the beginning of a v1 header` };
+    return { kind: 'headerTruncated', what: `had only ${amount(bytes, 'byte')}, the beginning of a v1 header` };
   }
   if (isBlankLog(storage, bytes)) return { kind: 'headerBlank', what: `had ${bytes} bytes, all of them zero` };
   return undefined;

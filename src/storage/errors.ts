@@ -14,7 +14,7 @@ export class StorageError extends VrrlError {
   constructor(call: StorageCall, path: string, cause: unknown) {
     const systemCode = codeOf(cause);
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`${call} on \`${path}\` failed: ${reason}`, fixFor(systemCode), { cause });
+    super(`${call} on \`${path}\` failed: ${reason}`, fixForSystem(systemCode), { cause });
     this.call = call;
     this.path = path;
     this.systemCode = systemCode;
@@ -26,7 +26,8 @@ function codeOf(cause: unknown): string | undefined {
   return undefined;
 }
 
-function fixFor(systemCode: string | undefined): string {
+/** What can be done about what the system reports, by its name for it. */
+export function fixForSystem(systemCode: string | undefined): string {
   switch (systemCode) {
     case 'ENOENT':
       return 'check the path; the file or its folder does not exist.';
@@ -39,6 +40,22 @@ function fixFor(systemCode: string | undefined): string {
       return 'free some disk space; what was confirmed before is still in the file.';
     case 'EISDIR':
       return 'name a file, not a folder.';
+    case 'ENOTDIR':
+      return 'check the path; what it names as a folder is a file.';
+    case 'EEXIST':
+      return 'name another file; there is one of that name.';
+    case 'ENAMETOOLONG':
+      return 'take a shorter name.';
+    case 'ELOOP':
+      return 'check the path; its symbolic links lead in a circle.';
+    case 'ESPIPE':
+      return 'copy what it yields into a regular file, and name that.';
+    case 'EFBIG':
+      return 'put it where larger files may be, or raise the limit on the size of files (ulimit -f).';
+    case 'EIO':
+      return 'check the disk; it could not do what was asked of it.';
+    case 'EBADF':
+      return 'open it again; it was closed, or opened for something else.';
     case 'EMFILE':
     case 'ENFILE':
       return 'close some files or raise the limit on open files.';

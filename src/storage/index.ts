@@ -1,4 +1,4 @@
-export { type StorageCall, StorageError } from './errors.ts';
+export { fixForSystem, type StorageCall, StorageError } from './errors.ts';
 export { MemoryStorage } from './memory-storage.ts';
 export { isReplaceable, type ReplaceableStorage } from './replaceable-storage.ts';
 export type { Storage } from './storage.ts';

@@ -5,7 +5,7 @@ import { defineKernel, type Kernel, type OpcodeDefinition, opcode, type Value } 
 import type { Region } from '../observe/index.ts';
 import { ControlWord, Opcode, TENANT_OPCODE_BASE } from '../protocol/index.ts';
 import type { SlotRequest } from '../record/index.ts';
-import { batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
+import { amountText, batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
 import { countLines, firstOf, hashBytes, linesOf } from './lines.ts';
 import type { Workload, WorkloadOptions, WorkloadPlan } from './workload.ts';
 
@@ -72,7 +72,7 @@ function planBank(input: Uint8Array, options: WorkloadOptions = {}): WorkloadPla
   return {
     kernel: bankKernel(ring.slotCount),
     epochs: () => numberedBatches(epochs()),
-    describe: (snapshot) => [...describeBank(snapshot), ...describeCut(extent, 'transfers')],
+    describe: (snapshot) => [...describeBank(snapshot), ...describeCut(extent, 'transfer')],
     check: (snapshot) => checkBank(snapshot, expected),
   };
 }
@@ -160,7 +160,7 @@ function describeBank(snapshot: Uint32Array): string[] {
   const [applied, refused, contended] = snapshot.subarray(Word.APPLIED, Word.BALANCES);
   const balances = Array.from(snapshot.subarray(Word.BALANCES, Word.BALANCES + ACCOUNTS));
   return [
-    `${countText(snapshot[Word.ATTEMPTED])} transfers attempted: ${countText(applied)} applied, ${countText(refused)} refused, ${countText(contended)} gave up contended`,
+    `${amountText(snapshot[Word.ATTEMPTED], 'transfer')} attempted: ${countText(applied)} applied, ${countText(refused)} refused, ${countText(contended)} gave up contended`,
     `balances ${balances.join(' ')}`,
     `audited total ${countText(snapshot[Word.AUDITED])} of ${countText(MONEY)}, generation ${countText(snapshot[Word.GENERATION])}`,
   ];

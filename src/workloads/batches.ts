@@ -56,9 +56,9 @@ export function extentOf(total: number, perEpoch: number, options: RingOptions, 
 }
 
 /** A line for people if the input was cut short, else none. */
-export function describeCut({ taken, total }: Extent, items: string): string[] {
+export function describeCut({ taken, total }: Extent, item: string): string[] {
   if (taken === total) return [];
-  return [`cut short by maxEpochs: ${countText(taken)} of ${countText(total)} ${items} were taken`];
+  return [`cut short: ${countText(taken)} of ${amountText(total, item)} fit into the epochs allowed`];
 }
 
 /** Numbers its epochs from 0 and tags each with its number, so that a reader of the log finds it again. */
@@ -80,6 +80,11 @@ export function* batchesOf(slots: Iterable<SlotRequest>, batchSlots: number): Ge
     batch = [];
   }
   if (batch.length > 0) yield batch;
+}
+
+/** A count with what it counts: `1 byte`, `2,000 bytes`. */
+export function amountText(count: number, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** A count as people read it, the same in every locale. */

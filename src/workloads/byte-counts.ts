@@ -1,7 +1,7 @@
 /** Counters for byte values in the observables, and what the host expects of them: shared by the workloads that count. */
 
 import { ControlWord } from '../protocol/index.ts';
-import { countText } from './batches.ts';
+import { amountText, countText } from './batches.ts';
 
 export const BYTE_VALUES = 256;
 /** Word 160 is the fence's. */
@@ -34,7 +34,7 @@ export function checkCounts(snapshot: Uint32Array, input: Uint8Array): string | 
   const seen = seenCounts(snapshot);
   const wrong = expected.findIndex((count, byte) => seen[byte] !== count);
   if (wrong === -1) return undefined;
-  return `byte ${byteText(wrong)} was counted ${countText(seen[wrong])} times, it is there ${countText(expected[wrong])} times`;
+  return `byte ${byteText(wrong)} was counted ${amountText(seen[wrong], 'time')}, it is there ${amountText(expected[wrong], 'time')}`;
 }
 
 /** The most frequent values, for people. */
@@ -45,7 +45,7 @@ export function describeCounts(snapshot: Uint32Array): string[] {
   present.sort((left, right) => counts[right] - counts[left] || left - right);
   const top = present.slice(0, MOST_FREQUENT).map((byte) => `${byteText(byte)} × ${countText(counts[byte])}`);
   return [
-    `${countText(total)} bytes counted, ${present.length} different values`,
+    `${amountText(total, 'byte')} counted, ${amountText(present.length, 'different value')}`,
     ...(top.length > 0 ? [`most frequent: ${top.join(', ')}`] : []),
   ];
 }

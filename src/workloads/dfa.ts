@@ -6,7 +6,7 @@ import { defineKernel, type Kernel, type OpcodeDefinition, opcode } from '../ker
 import { ControlWord, Opcode, TENANT_OPCODE_BASE } from '../protocol/index.ts';
 import type { SlotRequest } from '../record/index.ts';
 import { type Automaton, buildAutomaton } from './automaton.ts';
-import { batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
+import { amountText, batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
 import type { Workload, WorkloadOptions, WorkloadPlan } from './workload.ts';
 
 /** Short ones, most of which overlap: a `there` holds three others. */
@@ -59,7 +59,7 @@ function planDfa(input: Uint8Array, options: WorkloadOptions = {}): WorkloadPlan
   return {
     kernel: dfaKernel(search, ring.slotCount),
     epochs: () => numberedBatches(epochs()),
-    describe: (snapshot) => [...describeMatches(snapshot, search), ...describeCut(extent, 'bytes')],
+    describe: (snapshot) => [...describeMatches(snapshot, search), ...describeCut(extent, 'byte')],
     check: (snapshot) => checkMatches(snapshot, search),
   };
 }
@@ -146,7 +146,9 @@ function describeMatches(snapshot: Uint32Array, { patterns }: Search): string[] 
       ? `${quote(text)} not found`
       : `${quote(text)} × ${countText(count)}, first at byte ${countText(first)}`;
   });
-  return patterns.length <= MAX_DESCRIBED ? lines : [...lines, `and ${patterns.length - MAX_DESCRIBED} more patterns`];
+  return patterns.length <= MAX_DESCRIBED
+    ? lines
+    : [...lines, `and ${amountText(patterns.length - MAX_DESCRIBED, 'more pattern')}`];
 }
 
 function checkMatches(snapshot: Uint32Array, { patterns, text }: Search): string | undefined {
@@ -155,7 +157,7 @@ function checkMatches(snapshot: Uint32Array, { patterns, text }: Search): string
     const count = snapshot[FIRST_COUNT + index];
     const first = snapshot[FIRST_COUNT + patterns.length + index];
     if (count !== expected.count) {
-      return `${quote(pattern.text)} was counted ${countText(count)} times, it is there ${countText(expected.count)} times`;
+      return `${quote(pattern.text)} was counted ${amountText(count, 'time')}, it is there ${amountText(expected.count, 'time')}`;
     }
     if (count > 0 && first !== expected.first) {
       return `${quote(pattern.text)} was found first at byte ${countText(first)}, it is at ${countText(expected.first)}`;

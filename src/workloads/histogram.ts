@@ -24,7 +24,7 @@ function planHistogram(input: Uint8Array, options: WorkloadOptions = {}): Worklo
       observableWords: observableWordsFor(BYTE_VALUES),
     }),
     epochs: () => numberedBatches(batchesOf(slotsOf(taken), ring.batchSlots)),
-    describe: (snapshot) => [...describeCounts(snapshot), ...describeCut(extent, 'bytes')],
+    describe: (snapshot) => [...describeCounts(snapshot), ...describeCut(extent, 'byte')],
     check: (snapshot) => checkCounts(snapshot, taken),
   };
 }

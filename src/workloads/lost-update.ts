@@ -1,7 +1,7 @@
 import { defineKernel, type OpcodeDefinition, opcode, type RoutineBuilder, type Value } from '../kernel/index.ts';
 import { TENANT_OPCODE_BASE } from '../protocol/index.ts';
 import type { SlotRequest } from '../record/index.ts';
-import { batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
+import { amountText, batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
 import { counterOf, observableWordsFor, seenCounts } from './byte-counts.ts';
 import type { Workload, WorkloadOptions, WorkloadPlan } from './workload.ts';
 
@@ -36,7 +36,7 @@ function planLostUpdate(input: Uint8Array, options: WorkloadOptions = {}): Workl
     describe: (snapshot) => {
       const counted = seenCounts(snapshot, COUNTERS).reduce((sum, count) => sum + count, 0);
       const lost = taken.length - counted;
-      return [`${countText(lost)} of ${countText(taken.length)} updates were lost`, ...describeCut(extent, 'bytes')];
+      return [`${countText(lost)} of ${amountText(taken.length, 'update')} lost`, ...describeCut(extent, 'byte')];
     },
   };
 }

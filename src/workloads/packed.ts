@@ -1,7 +1,7 @@
 import { defineKernel } from '../kernel/index.ts';
 import { ControlWord, Opcode, PACKED_ARGUMENT_COUNT } from '../protocol/index.ts';
 import type { SlotRequest } from '../record/index.ts';
-import { batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
+import { amountText, batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
 import { BYTE_VALUES, checkCounts, counterOf, describeCounts, observableWordsFor } from './byte-counts.ts';
 import type { Workload, WorkloadOptions, WorkloadPlan } from './workload.ts';
 
@@ -30,8 +30,8 @@ function planPacked(input: Uint8Array, options: WorkloadOptions = {}): WorkloadP
     epochs: () => numberedBatches(batchesOf(slotsOf(taken), ring.batchSlots)),
     describe: (snapshot) => [
       ...describeCounts(snapshot),
-      `${countText(additionsIn(snapshot))} additions in ${countText(Math.ceil(taken.length / BYTES_PER_SLOT))} slots`,
-      ...describeCut(extent, 'bytes'),
+      `${amountText(additionsIn(snapshot), 'addition')} in ${amountText(Math.ceil(taken.length / BYTES_PER_SLOT), 'slot')}`,
+      ...describeCut(extent, 'byte'),
     ],
     check: (snapshot) => checkCounts(snapshot, taken) ?? checkMetric(snapshot, taken),
   };

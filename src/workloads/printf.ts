@@ -1,7 +1,7 @@
 import { defineKernel } from '../kernel/index.ts';
 import { ControlWord, DEBUG_RECORD_WORDS, Opcode } from '../protocol/index.ts';
 import type { SlotRequest } from '../record/index.ts';
-import { batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
+import { amountText, batchesOf, countText, describeCut, extentOf, numberedBatches, ringOptionsOf } from './batches.ts';
 import { countLines, firstOf, hashBytes, linesOf } from './lines.ts';
 import type { Workload, WorkloadOptions, WorkloadPlan } from './workload.ts';
 
@@ -29,13 +29,13 @@ function planPrintf(input: Uint8Array, options: WorkloadOptions = {}): WorkloadP
     kernel,
     epochs: () => numberedBatches(epochs()),
     describe: (snapshot) => [
-      `${countText(printedIn(snapshot))} lines printed in ${countText(snapshot[ControlWord.EPOCH])} epochs`,
-      ...describeCut(extent, 'lines'),
+      `${amountText(printedIn(snapshot), 'line')} printed in ${amountText(snapshot[ControlWord.EPOCH], 'epoch')}`,
+      ...describeCut(extent, 'line'),
     ],
     check: (snapshot) => {
       const printed = printedIn(snapshot);
       if (printed !== extent.taken >>> 0) {
-        return `${countText(printed)} lines were printed, ${countText(extent.taken)} were asked for`;
+        return `lines printed: ${countText(printed)}, expected ${countText(extent.taken)}`;
       }
       let newest: readonly SlotRequest[] = [];
       for (const batch of epochs()) newest = batch;
@@ -52,7 +52,7 @@ function printedIn(snapshot: Uint32Array): number {
 /** Compares the debug log of the last epoch with its slots, but for the fourth word, which names the ring's slot. */
 function checkRecords(debug: Uint32Array, slots: readonly SlotRequest[]): string | undefined {
   if (debug[0] !== slots.length * DEBUG_RECORD_WORDS) {
-    return `the debug log has ${debug[0]} words after the last epoch, ${slots.length} slots printed ${DEBUG_RECORD_WORDS} each`;
+    return `the debug log has ${debug[0]} words after the last epoch, ${amountText(slots.length, 'slot')} printed ${DEBUG_RECORD_WORDS} each`;
   }
   const expected = slots.map(({ args }) => String(args)).sort();
   const seen = slots

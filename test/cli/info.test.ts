@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { RingLog } from '../../node/ring-log.ts';
@@ -107,5 +108,18 @@ describe('info of what is damaged', () => {
     expect((await vrrl(['info', folder.write('text', 'not a log'.repeat(9))])).exitCode).toBe(2);
     expect((await vrrl(['info', folder.at('nowhere')])).exitCode).toBe(2);
     expect((await vrrl(['info', '-'], { input: ['VRRL'] })).exitCode).toBe(2);
+    const short = folder.write('short', fs.readFileSync(goldenLog('fresh-8x5')).subarray(0, 28));
+    expect((await vrrl(['info', short])).err).toContain(
+      'record over it (vrrl record --force): what is left of it holds',
+    );
+  });
+
+  test.skipIf(process.platform === 'win32')('what is no regular file is refused with a way out', async () => {
+    execFileSync('mkfifo', [folder.at('pipe')]);
+    for (const command of ['info', 'dump', 'verify', 'replay']) {
+      const { exitCode, err } = await vrrl([command, folder.at('pipe')]);
+      expect(exitCode).toBe(2);
+      expect(err).toMatch(/it is a FIFO, expected a regular file\. Fix: copy it into a regular file/);
+    }
   });
 });

@@ -113,7 +113,7 @@ describe('a header', () => {
     bytes[7] = 0x32;
     const error = refusal(bytes);
     expect(error).toMatchObject({ code: 'VRRL_HEADER_MISMATCH', field: 'magic', found: 'VRRL0002' });
-    expect(error.fix).toContain('it is a v2 log: open it with the v2 reader');
+    expect(error.fix).toContain('it is a v2 log, and this vrrl reads v1');
   });
 
   it('of other bytes is printed as bytes', () => {
@@ -144,6 +144,7 @@ describe('a header', () => {
 
 describe('a header cut short', () => {
   const lengths = Array.from({ length: 31 }, (_, index) => index + 1);
+  const bytesText = (length: number) => (length === 1 ? '1 byte' : `${length} bytes`);
 
   it('to nothing: the reader says so, and the writer makes a new log', () => {
     const error = thrownBy(() => scanLogBytes(new Uint8Array(0), { label: 'x.vrrl' }));
@@ -165,13 +166,16 @@ describe('a header cut short', () => {
     const error = thrownBy(() => scanLogBytes(bytes));
     expect(error).toBeInstanceOf(TruncatedHeaderError);
     expect(error).toMatchObject({ bytes: length, kind: 'headerTruncated', repairable: true });
-    expect(error.message).toContain(`has ${length} bytes, the beginning of a v1 header, expected a header of 32`);
+    expect(error.message).toContain(`has ${bytesText(length)}, the beginning of a v1 header, expected a header of 32`);
     const storage = new MemoryStorage(bytes);
     const log = RingLog.open(storage, 5);
     expect(log.recovered).toMatchObject([{ kind: 'headerTruncated' }]);
     expect(log.recovered[0].message).toContain(
-      `had only ${length} bytes, the beginning of a v1 header; a new log of 5`,
+      `had only ${bytesText(length)}, the beginning of a v1 header; a new log of 5`,
     );
+    // The cursor may be cut: what was once behind it is not known, what is left is.
+    expect(error.fix).toContain('what is left of it holds no record');
+    expect(log.recovered[0].message).toContain('what was left of it held no record');
     expectSameBytes(storage.toBytes(), makeModel(5, 0).toBytes());
   });
 

@@ -60,7 +60,7 @@ describe('on worker threads', () => {
     const reference = new ReferenceBackend(plan.kernel);
     const layout = resolveLayout(reference.layout);
     const expected = await runPlan(plan, reference);
-    expect(plan.describe(expected.last)).toEqual(['0 of 20,000 updates were lost']);
+    expect(plan.describe(expected.last)).toEqual(['0 of 20,000 updates lost']);
     // Two cores of its own lose in four epochs of five. On a busy machine workers take turns, so this may take a while.
     const deadline = performance.now() + 45_000;
     let lossyEpochs = 0;

@@ -75,7 +75,7 @@ describe.each(cases)('%s', (_name, workload) => {
       // One epoch of input is always taken, after those that set up and before those that audit.
       expect(run.snapshots.length).toBe(Math.max(maxEpochs, ownEpochs(workload.name) + 1));
       expect(plan.check?.(run.last)).toBeUndefined();
-      expect(plan.describe(run.last).join('\n')).toMatch(/cut short by maxEpochs: [\d,]+ of [\d,]+ \w+ were taken/);
+      expect(plan.describe(run.last).join('\n')).toMatch(/cut short: [\d,]+ of [\d,]+ \w+ fit into the epochs allowed/);
     }
     const whole = workload.plan(input, { slotCount: 16, maxEpochs: 100_000 });
     const { last } = await runPlan(whole, new ReferenceBackend(whole.kernel));
