@@ -20,6 +20,7 @@ export const ROOMS = /** @type {Record<string, readonly string[]>} */ ({
   log: ['base', 'storage', 'protocol'],
   kernel: ['base', 'protocol', 'observe'],
   backend: ['base', 'protocol', 'observe', 'kernel'],
+  wire: ['base', 'protocol', 'observe', 'kernel'],
   record: ['base', 'protocol', 'observe', 'log', 'kernel', 'backend'],
   replay: ['base', 'storage', 'protocol', 'observe', 'log', 'kernel', 'backend', 'record'],
   diff: ['base', 'protocol', 'observe', 'log', 'kernel', 'backend', 'record', 'replay'],
