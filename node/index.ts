@@ -2,7 +2,9 @@
 export * from '../src/index.ts';
 export { FileStorage } from './file-storage.ts';
 export { loadBackendFactory, loadKernel } from './modules.ts';
+export { ProcessBackend, type ProcessBackendOptions } from './process-backend.ts';
 export { observationPathOf, openRecording, type RecordingFiles } from './recording-files.ts';
 export { ReplaceableFileStorage } from './replaceable-file-storage.ts';
 export { RingLog } from './ring-log.ts';
+export { type Decoders, type RequestOptions, type RunnerOptions, RunnerProcess } from './runner-process.ts';
 export { ThreadsBackend, type ThreadsOptions } from './threads-backend.ts';

@@ -9,7 +9,13 @@ export {
 } from './backend.ts';
 export { checkDeadline, DEFAULT_DEADLINE_MS, hangFault } from './deadline.ts';
 export { DrainTally, type SlotTally } from './drain-tally.ts';
-export { asBackendFault, BackendFaultError, type BackendFaultKind, PublishError } from './errors.ts';
+export {
+  asBackendFault,
+  BACKEND_FAULT_KINDS,
+  BackendFaultError,
+  type BackendFaultKind,
+  PublishError,
+} from './errors.ts';
 export { layoutOf } from './fitness.ts';
 export { KernelMachine } from './kernel-machine.ts';
 export { ReferenceBackend, type ReferenceOptions } from './reference-backend.ts';
