@@ -56,12 +56,14 @@ describe('what the README shows', () => {
   });
 
   it('finds the racing opcode of its kernel', () => {
-    // One recording rarely shows nothing in so many replicas, unless the machine has other things to do.
-    const finds = (attempt: number) => {
-      record('RACY_MAX_STORE', `racy-${attempt}.vrrl`);
-      return vrrl(['replay', `racy-${attempt}.vrrl`, '--replicas', '200']).status === 1;
-    };
-    expect([1, 2, 3, 4, 5, 6].some(finds)).toBe(true);
+    // The kernel is busy between its load and its store for longer than anything else takes: the first replicas show it,
+    // and on a machine with twice as much to do as it has cores, many of a hundred still do.
+    record('RACY_MAX_STORE', 'racy.vrrl');
+    const replayed = vrrl(['replay', 'racy.vrrl', '--replicas', '100']);
+    expect(replayed.output).toMatch(/^diverge: \d+ of 40 epochs agree with the recording, \d+ diverge/m);
+    expect(replayed.output).toMatch(/^threads +diverge +100\/100 .* yes, \d+ outcomes/m);
+    expect(replayed.output).toMatch(/^first divergence: epoch \d+ \(EPOCH \d+\), control\[16[1-4]\]/m);
+    expect(replayed.status).toBe(1);
   });
 
   it('judges a recording from a program', () => {
