@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { VERSION } from '../node/version.ts';
+import { addBackendCheck } from './commands/backend-check.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -100,6 +101,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addDiff(program, context);
   addKernel(program, context);
   addDoctor(program, context);
+  addBackendCheck(program, context);
   addCompletion(program);
   return program;
 }

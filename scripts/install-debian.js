@@ -2,13 +2,18 @@
 // says so: the tests then skip by name.
 //
 //   chromium   brings SwiftShader, a Vulkan driver without a GPU, which Dawn runs on
+//   gcc        compiles the runner in C; libc6-dev has its headers
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
 /** What is needed, and the file that shows that it is there. */
-export const PACKAGES = [{ name: 'chromium', shows: '/usr/lib/chromium/vk_swiftshader_icd.json' }];
+export const PACKAGES = [
+  { name: 'chromium', shows: '/usr/lib/chromium/vk_swiftshader_icd.json' },
+  { name: 'gcc', shows: '/usr/bin/gcc' },
+  { name: 'libc6-dev', shows: '/usr/include/stdio.h' },
+];
 
 /** Installs what is missing, where that can be done; returns the names of what is missing still. */
 export function installMissingPackages() {

@@ -19,6 +19,7 @@ const COMMANDS = [
   'diff',
   'kernel',
   'doctor',
+  'backend-check',
   'complete',
 ] as const;
 
@@ -87,7 +88,7 @@ describe('wrong use', () => {
   });
 
   const words = fc.constantFrom(
-    ...COMMANDS.filter((command) => command !== 'demo' && command !== 'doctor'),
+    ...COMMANDS.filter((command) => command !== 'demo' && command !== 'doctor' && command !== 'backend-check'),
     ...['--json', '--quiet', '-q', '--strict', '--replicas', '--mode', '--kernel', '--slots', '--force', '--', '-', ''],
     ...['1', '-1', '0x10', 'chained', 'nowhere', '--no-color', '--help', '--no-observations', '-qx', '--json=1'],
   );

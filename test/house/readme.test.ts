@@ -77,10 +77,10 @@ describe('what the README shows', () => {
 
   it('names every command, and no other', () => {
     const help = vrrl(['--help']).output;
-    const offered = [...help.matchAll(/^ {2}([a-z]+) (?:\[|<)/gm)]
+    const offered = [...help.matchAll(/^ {2}([a-z-]+) (?:\[|<)/gm)]
       .map((match) => match[1])
       .filter((name) => name !== 'help');
-    const shown = [...readme.matchAll(/^\| `vrrl ([a-z]+)/gm)].map((match) => match[1]);
+    const shown = [...readme.matchAll(/^\| `vrrl ([a-z-]+)/gm)].map((match) => match[1]);
     expect(shown.sort()).toEqual(offered.sort());
   });
 });
