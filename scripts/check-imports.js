@@ -21,6 +21,7 @@ export const ROOMS = /** @type {Record<string, readonly string[]>} */ ({
   kernel: ['base', 'protocol', 'observe'],
   backend: ['base', 'protocol', 'observe', 'kernel'],
   wire: ['base', 'protocol', 'observe', 'kernel'],
+  gpu: ['base', 'protocol', 'observe', 'kernel', 'backend'],
   record: ['base', 'protocol', 'observe', 'log', 'kernel', 'backend'],
   replay: ['base', 'storage', 'protocol', 'observe', 'log', 'kernel', 'backend', 'record'],
   diff: ['base', 'protocol', 'observe', 'log', 'kernel', 'backend', 'record', 'replay'],

@@ -8,6 +8,7 @@
 
 import type { SlotFault } from '../kernel/index.ts';
 import type { ObservationLayout } from '../observe/index.ts';
+import type { LoadedProgram, ReplayProgram } from './replay-program.ts';
 
 export type Awaitable<T> = T | Promise<T>;
 
@@ -60,6 +61,11 @@ export interface Backend {
   observe(snapshot: Uint32Array): Awaitable<void>;
   /** Sets the observed words, and empties the ring. Backends that have it can start an epoch from a recorded state. */
   restore?(snapshot: Uint32Array): Awaitable<void>;
+  /**
+   * Takes up a whole program, to replay it by itself; undefined if it cannot do that with this one. Called on a running
+   * backend; what was published before is of no interest any more.
+   */
+  load?(program: ReplayProgram): Promise<LoadedProgram | undefined>;
   /** Ends it and gives everything back. Idempotent. */
   stop(): Awaitable<void>;
 }

@@ -19,3 +19,24 @@ export {
 export { layoutOf } from './fitness.ts';
 export { KernelMachine } from './kernel-machine.ts';
 export { ReferenceBackend, type ReferenceOptions } from './reference-backend.ts';
+export {
+  type CapturedOutcome,
+  type CapturedRelation,
+  EPOCH_TOTAL_WORDS,
+  EpochTotal,
+  LONG_SLOT_WORDS,
+  type LoadedProgram,
+  MAX_CAPTURED_OF_EPOCH,
+  NONE,
+  PROGRAM_EPOCH_WORDS,
+  ProgramEpochFlag,
+  ProgramEpochWord,
+  type ProgramHead,
+  type ProgramResult,
+  type ProgramRunOptions,
+  type ProgramSegment,
+  type ProgramShape,
+  type ReplayProgram,
+  SHORT_SLOT_WORDS,
+  type StressSettings,
+} from './replay-program.ts';

@@ -1,6 +1,7 @@
 /** Questions about the shape of a kernel that more than one lowering asks. */
 
 import { PACKED_ARGUMENT_COUNT, SLOT_WORDS, SlotWord } from '../protocol/index.ts';
+import type { KernelDefinition } from './definition.ts';
 import type { Expression, OpcodeDefinition, Statement } from './ir.ts';
 
 /** Whether a packed slot may hold the opcode: it reads few enough arguments and dispatches nothing itself. */
@@ -55,4 +56,34 @@ export function isAlwaysInRange(memory: string, index: Expression): boolean {
 
 function isSlotBase(expression: Expression): boolean {
   return expression.kind === 'local' && expression.name === 'slotBase';
+}
+
+/**
+ * Whether no lane stores to another lane's slot, as far as the text of the kernel tells: then nobody but the host and the
+ * lane that owns a slot can change it.
+ */
+export function touchesOwnSlotOnly(kernel: KernelDefinition): boolean {
+  return [kernel.turn, ...kernel.opcodes.map(({ body }) => body)].every(storesToOwnSlotOnly);
+}
+
+function storesToOwnSlotOnly(statements: readonly Statement[]): boolean {
+  return statements.every((statement) => {
+    switch (statement.kind) {
+      case 'if':
+        return storesToOwnSlotOnly(statement.whenTrue) && storesToOwnSlotOnly(statement.whenFalse);
+      case 'loop':
+        return storesToOwnSlotOnly(statement.body);
+      case 'store':
+      case 'atomic':
+      case 'compareExchange':
+        return statement.memory !== 'ring' || isOwnWord(statement.index);
+      default:
+        return true;
+    }
+  });
+}
+
+/** The turn writes `slotBase` plus a constant as an index of its own or in place. */
+function isOwnWord(index: Expression): boolean {
+  return index.kind !== 'constant' && isAlwaysInRange('ring', index);
 }

@@ -1,0 +1,36 @@
+/** Shader modules, with what a compiler has to say about them. */
+
+import { VrrlError } from '../base/errors.ts';
+
+/** A shader of ours was refused: a defect of the lowering, or of the driver. */
+export class ShaderError extends VrrlError {
+  readonly code = 'VRRL_SHADER';
+}
+
+/** A pipeline for each entry point of a module, over one layout. */
+export async function compilePipelines<Name extends string>(
+  device: GPUDevice,
+  code: string,
+  layout: GPUBindGroupLayout,
+  entryPoints: readonly Name[],
+): Promise<Readonly<Record<Name, GPUComputePipeline>>> {
+  const module = device.createShaderModule({ code });
+  const { messages } = await module.getCompilationInfo();
+  const errors = messages.filter(({ type }) => type === 'error');
+  if (errors.length > 0) {
+    const first = errors.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ');
+    throw new ShaderError(`the shader is refused: ${first}`, 'report this with the kernel (vrrl kernel --json).');
+  }
+  const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] });
+  const pipelines = await Promise.all(
+    entryPoints.map(
+      async (entryPoint) =>
+        [
+          entryPoint,
+          await device.createComputePipelineAsync({ layout: pipelineLayout, compute: { module, entryPoint } }),
+        ] as const,
+    ),
+  );
+  // fromEntries forgets which names there are.
+  return Object.fromEntries(pipelines) as Record<Name, GPUComputePipeline>;
+}

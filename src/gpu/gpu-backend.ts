@@ -1,0 +1,278 @@
+/**
+ * A kernel on a GPU, with the device at hand: in a page, or in the process that the driver may take down.
+ *
+ * Stepping from the host runs every batch in the wide shape, a round trip each. A whole program runs on the device.
+ */
+
+import {
+  type Backend,
+  type DrainReport,
+  KernelMachine,
+  type LoadedProgram,
+  PublishError,
+  type ReplayProgram,
+  type Slot,
+} from '../backend/index.ts';
+import { type Kernel, observationLayoutOf, planMemory } from '../kernel/index.ts';
+import { type ObservationLayout, type ResolvedLayout, resolveLayout } from '../observe/index.ts';
+import { ARGUMENT_COUNT, ControlWord, SLOT_WORDS, SlotWord } from '../protocol/index.ts';
+import { uploadTables, uploadWords, zeroWords } from './buffers.ts';
+import { compilePipelines } from './compile.ts';
+import { type FaultExplainer, faultExplainer } from './faults.ts';
+import { lanesShader, REPORTED_FAULT_WORDS, ReportWord, reportWords } from './lanes-wgsl.ts';
+import { canBeResident, ResidentProgram } from './resident-program.ts';
+
+export interface GpuOptions {
+  /** What reports call it. Default `gpu`. */
+  readonly name?: string;
+  /** Lanes of a workgroup when a batch is run; few show more races between workgroups. Default 16. */
+  readonly wideLanes?: number;
+  /** Lanes of a workgroup that has a replica of its own. Default 64. */
+  readonly residentLanes?: number;
+}
+
+const WORD_BYTES = 4;
+/** Words of a segment of a program: an upload that needs no buffer beyond what every adapter allows. */
+const SEGMENT_WORDS = 2 ** 22;
+
+type EntryPoint = 'publish' | 'serve' | 'collect';
+
+/** What is on the device while it runs. */
+interface OnDevice {
+  readonly memory: GPUBuffer;
+  readonly counts: GPUBuffer;
+  readonly published: GPUBuffer;
+  readonly outstanding: GPUBuffer;
+  readonly report: GPUBuffer;
+  readonly readable: GPUBuffer;
+  readonly tables: GPUBuffer;
+  readonly group: GPUBindGroup;
+  readonly pipelines: Readonly<Record<EntryPoint, GPUComputePipeline>>;
+}
+
+export class GpuBackend implements Backend {
+  readonly name: string;
+  readonly slotCount: number;
+  readonly layout: ObservationLayout;
+  readonly epochWord: number = ControlWord.EPOCH;
+  readonly #device: GPUDevice;
+  readonly #kernel: Kernel;
+  readonly #resolved: ResolvedLayout;
+  readonly #options: GpuOptions;
+  /** Slots since the last drain, as the shader takes them. */
+  readonly #published: Uint32Array<ArrayBuffer>;
+  readonly #snapshot: Uint32Array;
+  readonly #occupied: Uint8Array;
+  readonly #explain: FaultExplainer;
+  /** The host's side of the kernel sets memory here before it is uploaded. */
+  readonly #image: ArrayBuffer;
+  readonly #machine: KernelMachine;
+  #publishedCount = 0;
+  #pending: readonly number[] = [];
+  #onDevice: OnDevice | undefined;
+
+  constructor(device: GPUDevice, kernel: Kernel, options: GpuOptions = {}) {
+    this.#device = device;
+    this.#kernel = kernel;
+    this.#options = options;
+    this.name = options.name ?? 'gpu';
+    this.slotCount = kernel.slotCount;
+    this.layout = observationLayoutOf(kernel);
+    this.#resolved = resolveLayout(this.layout);
+    this.#published = new Uint32Array(kernel.slotCount * SLOT_WORDS);
+    this.#snapshot = new Uint32Array(this.#resolved.snapshotWords);
+    this.#occupied = new Uint8Array(kernel.slotCount);
+    this.#explain = faultExplainer(kernel);
+    this.#image = new ArrayBuffer(planMemory(kernel).totalBytes);
+    this.#machine = new KernelMachine(kernel, this.#image);
+  }
+
+  async start(): Promise<void> {
+    this.#onDevice ??= await this.#create();
+    this.#setMemory((machine) => machine.reset());
+  }
+
+  publish(slotIndex: number, slot: Slot): void {
+    const problem = this.#problemWith(slotIndex, slot);
+    if (problem !== undefined) throw new PublishError(problem, 'drain first, or take another slot.');
+    const at = this.#publishedCount * SLOT_WORDS;
+    const words = this.#published;
+    words[at] = slotIndex;
+    words[at + SlotWord.OPCODE] = slot.opcode;
+    words[at + SlotWord.TENANT] = slot.tenant;
+    words[at + SlotWord.PRIORITY] = slot.priority;
+    for (let index = 0; index < ARGUMENT_COUNT; index += 1)
+      words[at + SlotWord.ARGUMENTS + index] = slot.args[index] ?? 0;
+    this.#publishedCount += 1;
+    this.#occupied[slotIndex] = 1;
+  }
+
+  /** The report and what is observed come back in one piece: `observe` after it costs nothing. */
+  async drain(): Promise<DrainReport> {
+    const on = this.#running();
+    const outstanding = this.#outstanding();
+    if (outstanding.length === 0) return { done: 0, pending: [], faults: [] };
+    const { queue } = this.#device;
+    queue.writeBuffer(on.counts, 0, Uint32Array.of(this.#publishedCount, outstanding.length, 0, 0));
+    queue.writeBuffer(on.published, 0, this.#published, 0, this.#publishedCount * SLOT_WORDS);
+    queue.writeBuffer(on.outstanding, 0, outstanding);
+    queue.writeBuffer(on.report, 0, new Uint32Array(ReportWord.LISTS));
+    const encoder = this.#device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setBindGroup(0, on.group);
+    this.#dispatch(pass, on.pipelines.publish, this.#publishedCount);
+    this.#dispatch(pass, on.pipelines.serve, outstanding.length);
+    this.#dispatch(pass, on.pipelines.collect, outstanding.length);
+    pass.end();
+    this.#copyBack(encoder, on);
+    queue.submit([encoder.finish()]);
+    const report = await this.#readBack(on);
+    this.#publishedCount = 0;
+    this.#pending = report.pending;
+    this.#occupied.fill(0);
+    for (const slotIndex of report.pending) this.#occupied[slotIndex] = 1;
+    return report;
+  }
+
+  observe(snapshot: Uint32Array): void {
+    snapshot.set(this.#snapshot);
+    // The host takes the debug log's records.
+    const cursor = planMemory(this.#kernel).debugByteOffset;
+    this.#device.queue.writeBuffer(this.#running().memory, cursor, new Uint32Array(1));
+    this.#snapshot[this.#kernel.controlWords] = 0;
+  }
+
+  restore(snapshot: Uint32Array): void {
+    this.#setMemory((machine) => machine.restore(snapshot));
+  }
+
+  /** Takes a whole program up, to be replayed on the device. */
+  async load(program: ReplayProgram): Promise<LoadedProgram | undefined> {
+    if (!canBeResident(this.#kernel, this.#resolved)) return undefined;
+    const lanes = this.#options.residentLanes;
+    const loaded = await ResidentProgram.compile(this.#device, this.#kernel, this.#resolved, program.head, {
+      ...(lanes === undefined ? {} : { lanes }),
+    });
+    for (const segment of program.segments(SEGMENT_WORDS)) loaded.add(segment);
+    return loaded;
+  }
+
+  stop(): void {
+    const on = this.#onDevice;
+    this.#onDevice = undefined;
+    if (on === undefined) return;
+    const { memory, counts, published, outstanding, report, readable, tables } = on;
+    for (const each of [memory, counts, published, outstanding, report, readable, tables]) each.destroy();
+  }
+
+  async #create(): Promise<OnDevice> {
+    const device = this.#device;
+    const kernel = this.#kernel;
+    const layout = device.createBindGroupLayout({ entries: BINDINGS });
+    const code = lanesShader(kernel, this.#lanes());
+    const pipelines = await compilePipelines(device, code, layout, ['publish', 'serve', 'collect'] as const);
+    const memory = zeroWords(device, planMemory(kernel).totalBytes / WORD_BYTES);
+    const tables = uploadTables(device, kernel);
+    const counts = uploadWords(device, new Uint32Array(4), GPUBufferUsage.UNIFORM);
+    const published = zeroWords(device, kernel.slotCount * SLOT_WORDS);
+    const outstanding = zeroWords(device, kernel.slotCount);
+    const report = zeroWords(device, reportWords(kernel));
+    const readable = device.createBuffer({
+      size: (reportWords(kernel) + this.#resolved.snapshotWords) * WORD_BYTES,
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    });
+    const buffers = [memory, tables, counts, published, outstanding, report];
+    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+    const group = device.createBindGroup({ layout, entries });
+    return { memory, counts, published, outstanding, report, readable, tables, group, pipelines };
+  }
+
+  #lanes(): number {
+    return this.#options.wideLanes ?? 16;
+  }
+
+  #running(): OnDevice {
+    if (this.#onDevice !== undefined) return this.#onDevice;
+    throw new PublishError('the GPU is not running', 'call start() first and wait for it.');
+  }
+
+  /** Memory as the host's side of the kernel would set it. */
+  #setMemory(set: (machine: KernelMachine) => void): void {
+    set(this.#machine);
+    this.#device.queue.writeBuffer(this.#running().memory, 0, this.#image);
+    this.#machine.observe(this.#snapshot);
+    this.#publishedCount = 0;
+    this.#pending = [];
+    this.#occupied.fill(0);
+  }
+
+  #problemWith(slotIndex: number, { args }: Slot): string | undefined {
+    if (!(slotIndex >= 0 && slotIndex < this.slotCount)) {
+      return `slot ${slotIndex} is beyond the ring, which has ${this.slotCount} slots`;
+    }
+    if (args.length > ARGUMENT_COUNT) return `a slot has ${ARGUMENT_COUNT} argument words, ${args.length} were given`;
+    return this.#occupied[slotIndex] === 1 ? `slot ${slotIndex} is PUBLISHED already` : undefined;
+  }
+
+  #outstanding(): Uint32Array<ArrayBuffer> {
+    const slots = new Uint32Array(this.#pending.length + this.#publishedCount);
+    slots.set(this.#pending);
+    for (let index = 0; index < this.#publishedCount; index += 1) {
+      slots[this.#pending.length + index] = this.#published[index * SLOT_WORDS];
+    }
+    return slots;
+  }
+
+  #dispatch(pass: GPUComputePassEncoder, pipeline: GPUComputePipeline, items: number): void {
+    const workgroups = Math.ceil(items / this.#lanes());
+    const longest = this.#device.limits.maxComputeWorkgroupsPerDimension;
+    pass.setPipeline(pipeline);
+    if (workgroups > longest) pass.dispatchWorkgroups(longest, Math.ceil(workgroups / longest));
+    else pass.dispatchWorkgroups(workgroups);
+  }
+
+  #copyBack(encoder: GPUCommandEncoder, { memory, report, readable }: OnDevice): void {
+    const reportBytes = reportWords(this.#kernel) * WORD_BYTES;
+    const { controlByteOffset } = planMemory(this.#kernel);
+    encoder.copyBufferToBuffer(report, 0, readable, 0, reportBytes);
+    encoder.copyBufferToBuffer(memory, controlByteOffset, readable, reportBytes, this.#snapshot.byteLength);
+  }
+
+  async #readBack({ readable }: OnDevice): Promise<DrainReport> {
+    await readable.mapAsync(GPUMapMode.READ);
+    try {
+      const words = new Uint32Array(readable.getMappedRange());
+      this.#snapshot.set(words.subarray(reportWords(this.#kernel)));
+      return this.#reportFrom(words);
+    } finally {
+      readable.unmap();
+    }
+  }
+
+  #reportFrom(words: Uint32Array): DrainReport {
+    const pendingEnd = ReportWord.LISTS + words[ReportWord.PENDING];
+    const faultsStart = ReportWord.LISTS + this.slotCount;
+    const faults = Array.from({ length: words[ReportWord.FAULTED] }, (_, index) =>
+      this.#explain(words.subarray(faultsStart + index * REPORTED_FAULT_WORDS)),
+    );
+    return {
+      done: words[ReportWord.DONE],
+      // Lanes list them in any order.
+      pending: Array.from(words.subarray(ReportWord.LISTS, pendingEnd)).sort((left, right) => left - right),
+      faults: faults.sort((left, right) => left.slotIndex - right.slotIndex),
+    };
+  }
+}
+
+/** GPUShaderStage.COMPUTE, which is not there before a GPU is. */
+const visibility = 4;
+
+/** In the order of the shader's bindings. */
+const BINDINGS: readonly GPUBindGroupLayoutEntry[] = [
+  { binding: 0, visibility, buffer: { type: 'storage' } },
+  { binding: 1, visibility, buffer: { type: 'read-only-storage' } },
+  { binding: 2, visibility, buffer: { type: 'uniform' } },
+  { binding: 3, visibility, buffer: { type: 'read-only-storage' } },
+  { binding: 4, visibility, buffer: { type: 'read-only-storage' } },
+  { binding: 5, visibility, buffer: { type: 'storage' } },
+];
