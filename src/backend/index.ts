@@ -38,5 +38,14 @@ export {
   type ProgramShape,
   type ReplayProgram,
   SHORT_SLOT_WORDS,
-  type StressSettings,
 } from './replay-program.ts';
+export {
+  type CheckedStress,
+  checkedStress,
+  drawStress,
+  NO_STRESS,
+  SCRATCH_WORDS,
+  STRESS_LIMITS,
+  type StressName,
+  type StressSettings,
+} from './stress.ts';

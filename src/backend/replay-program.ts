@@ -8,6 +8,7 @@
 
 import type { SlotFault } from '../kernel/index.ts';
 import type { Awaitable } from './backend.ts';
+import type { StressSettings } from './stress.ts';
 
 /** Words of an epoch in a segment, and what each means. */
 export const ProgramEpochWord = {
@@ -82,12 +83,6 @@ export interface ReplayProgram {
  * so that races between workgroups show. *Resident*: a workgroup replays a replica by itself; faster, and narrower.
  */
 export type ProgramShape = 'wide' | 'resident';
-
-/**
- * How hard a device is pushed towards rare schedules, by name; which there are is the backend's to say. All of them are
- * whole numbers, so that they can be kept, sent and made smaller.
- */
-export type StressSettings = Readonly<Record<string, number>>;
 
 export interface ProgramRunOptions {
   readonly mode: 'chained' | 'isolated';

@@ -18,20 +18,23 @@ import { type ObservationLayout, type ResolvedLayout, resolveLayout } from '../o
 import { ARGUMENT_COUNT, ControlWord, SLOT_WORDS, SlotWord } from '../protocol/index.ts';
 import { uploadTables, uploadWords, zeroWords } from './buffers.ts';
 import { compilePipelines } from './compile.ts';
+import { canBeLoaded, DeviceProgram } from './device-program.ts';
 import { type FaultExplainer, faultExplainer } from './faults.ts';
 import { lanesShader, REPORTED_FAULT_WORDS, ReportWord, reportWords } from './lanes-wgsl.ts';
-import { canBeResident, ResidentProgram } from './resident-program.ts';
 
 export interface GpuOptions {
   /** What reports call it. Default `gpu`. */
   readonly name?: string;
   /** Lanes of a workgroup when a batch is run; few show more races between workgroups. Default 16. */
   readonly wideLanes?: number;
-  /** Lanes of a workgroup that has a replica of its own. Default 64. */
+  /** Lanes of a workgroup that works for one replica of a program. Default 64. */
   readonly residentLanes?: number;
+  /** Of the device, for the memories of replicas that run at once. Default 1 GiB, or less where the device has less. */
+  readonly memoryBytes?: number;
 }
 
 const WORD_BYTES = 4;
+const DEFAULT_MEMORY_BYTES = 2 ** 30;
 /** Words of a segment of a program: an upload that needs no buffer beyond what every adapter allows. */
 const SEGMENT_WORDS = 2 ** 22;
 
@@ -148,10 +151,10 @@ export class GpuBackend implements Backend {
 
   /** Takes a whole program up, to be replayed on the device. */
   async load(program: ReplayProgram): Promise<LoadedProgram | undefined> {
-    if (!canBeResident(this.#kernel, this.#resolved)) return undefined;
-    const lanes = this.#options.residentLanes;
-    const loaded = await ResidentProgram.compile(this.#device, this.#kernel, this.#resolved, program.head, {
-      ...(lanes === undefined ? {} : { lanes }),
+    if (!canBeLoaded(this.#kernel, this.#resolved)) return undefined;
+    const loaded = new DeviceProgram(this.#device, this.#kernel, this.#resolved, program.head, {
+      lanes: this.#options.residentLanes ?? 64,
+      memoryBytes: this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES,
     });
     for (const segment of program.segments(SEGMENT_WORDS)) loaded.add(segment);
     return loaded;

@@ -2,8 +2,8 @@
  * The shader that replays a program by itself: it publishes the slots of an epoch from the log, gives every lane its
  * turns, digests what is observed, compares it with what was recorded, and counts.
  *
- * This is the *resident* shape: a workgroup has a replica of its own and loops over the epochs. Nothing orders
- * workgroups, and nothing has to. Races between the lanes of a workgroup show; a replica has only one workgroup.
+ * Here is what both shapes share: an epoch, step by step, as a workgroup does it for one replica. `resident-wgsl.ts` has the
+ * entry points of the shape in which that workgroup serves the slots as well, `wide-wgsl.ts` those in which others do.
  */
 
 import {
@@ -11,84 +11,65 @@ import {
   EpochTotal,
   MAX_CAPTURED_OF_EPOCH,
   NONE,
-  PROGRAM_EPOCH_WORDS,
   ProgramEpochFlag,
   ProgramEpochWord,
 } from '../backend/index.ts';
-import { FAULT_WORDS, type Kernel, lowerToWgsl } from '../kernel/index.ts';
+import { FAULT_WORDS, type Kernel, lowerToWgsl, storesToStatusOnly } from '../kernel/index.ts';
 import type { ResolvedLayout } from '../observe/index.ts';
 import { SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/index.ts';
 import { DIGEST_WGSL, regionsWgsl } from './digest-wgsl.ts';
-
-/** Words of the uniform buffer, in order. */
-export const PARAMETERS = [
-  /** The first replica of this wave, and how many there are in it. */
-  'firstReplica',
-  'replicaCount',
-  /** Replicas of the whole run. */
-  'allReplicas',
-  /** Epochs of the segment (chained), or tasks (isolated): this dispatch does these. */
-  'first',
-  'end',
-  /** Epochs of the segment. */
-  'epochCount',
-  /** Where batch ends and expectations begin in the plan. */
-  'batchEndsAt',
-  'expectationsAt',
-  /** Where captured outcomes begin in the results, and how many there is room for. */
-  'capturedAt',
-  'capturedLimit',
-  /** A sum of {@link RunOption}s. */
-  'options',
-] as const;
-
-export const RunOption = {
-  /** Nothing was recorded: an outcome with faults is compared with nothing. */
-  FAULTS_UNCOMPARED: 1,
-} as const;
-
-/** Words before the totals in the results: how many outcomes were captured. */
-export const RESULTS_HEAD_WORDS = 1;
-
-/** Words of a captured outcome before its signature, and where each is. */
-export const CapturedWord = { EPOCH: 0, REPLICA: 1, RELATION: 2, DONE: 3, FAULTED: 4, PENDING: 5, FAULTS: 6 } as const;
-export const MAX_CAPTURED_FAULTS = 4;
-export const CAPTURED_HEAD_WORDS: number = CapturedWord.FAULTS + 4 * MAX_CAPTURED_FAULTS;
-
-export const Relation = { SAME: 0, DIFFERENT: 1, UNDECIDED: 2, NO_EXPECTATION: 3, REFUSED: 4 } as const;
-
-/** Words that a replica keeps between dispatches: its flags, and how many slots wait. */
-export const REPLICA_WORDS = 2;
-export const ReplicaFlag = { KNOWN: 1, DIVERGED: 2, COMPARED: 4, ENDED: 8 } as const;
-
-/** Words of a signature behind the regions' digests: done, faulted, pending, and the faults' digest. */
-const TALLY_WORDS = 5;
+import {
+  CAPTURED_HEAD_WORDS,
+  CapturedWord,
+  epochWord,
+  FAULT_LIST_WORDS,
+  INSTANCE_STATE_WORDS,
+  MAX_CAPTURED_FAULTS,
+  PARAMETERS,
+  RESULTS_HEAD_WORDS,
+  Relation,
+  ReplicaFlag,
+  RunOption,
+  TALLY_WORDS,
+} from './program-layout.ts';
+import { RESIDENT_WGSL } from './resident-wgsl.ts';
+import { STRESS_WGSL } from './stress-wgsl.ts';
+import { WIDE_WGSL } from './wide-wgsl.ts';
 
 export interface ReplayShaderOptions {
-  /** Lanes of a workgroup. */
+  /** Lanes of a workgroup that works for one replica, and of one that only serves. */
   readonly lanes: number;
+  readonly serveLanes: number;
   readonly slotWords: number;
 }
 
-/** The whole module; entry points `chained` and `isolated`. */
+/**
+ * The whole module; entry points `residentChained` and `residentIsolated`, `wideServe` and `wideStep`.
+ */
 export function replayShader(kernel: Kernel, layout: ResolvedLayout, options: ReplayShaderOptions): string {
   return [
     lowerToWgsl(kernel),
     bindingsWgsl(kernel, layout, options),
     DIGEST_WGSL,
     regionsWgsl(layout),
-    publishWgsl(options.slotWords),
-    SERVE_WGSL,
+    publishWgsl(kernel, options.slotWords),
+    TALLY_WGSL,
     FAULTS_WGSL,
     RESTORE_WGSL,
     JUDGE_WGSL,
     CAPTURE_WGSL,
     EPOCH_WGSL,
-    ENTRY_WGSL,
+    RESIDENT_WGSL,
+    STRESS_WGSL,
+    WIDE_WGSL,
   ].join('');
 }
 
-function bindingsWgsl(kernel: Kernel, layout: ResolvedLayout, { lanes, slotWords }: ReplayShaderOptions): string {
+function bindingsWgsl(
+  kernel: Kernel,
+  layout: ResolvedLayout,
+  { lanes, serveLanes, slotWords }: ReplayShaderOptions,
+): string {
   const regions = layout.regions.length;
   return `
 struct Parameters {
@@ -103,7 +84,12 @@ ${PARAMETERS.map((name) => `  ${name}: u32,`).join('\n')}
 @group(0) @binding(5) var<storage, read_write> results: array<atomic<u32>>;
 @group(0) @binding(6) var<storage, read_write> replicas: array<atomic<u32>>;
 @group(0) @binding(7) var<uniform> parameters: Parameters;
+/// What instances keep between dispatches in the wide shape.
+@group(0) @binding(8) var<storage, read_write> instances: array<atomic<u32>>;
 
+/// Lanes of a workgroup that only serves.
+const SERVE_LANES = ${serveLanes}u;
+const INSTANCE_STATE_WORDS = ${INSTANCE_STATE_WORDS}u;
 const LANES = ${lanes}u;
 const slotCount = ${kernel.slotCount}u;
 const slotWords = ${slotWords}u;
@@ -126,7 +112,7 @@ var<workgroup> signature: array<u32, ${2 * regions + TALLY_WORDS}>;
 var<workgroup> overflowed: u32;
 var<workgroup> faultSums: vec2u;
 var<workgroup> faultCount: u32;
-var<workgroup> faultList: array<u32, ${4 * MAX_CAPTURED_FAULTS}>;
+var<workgroup> faultList: array<u32, ${FAULT_LIST_WORDS}>;
 /// What the first lane tells all others.
 var<workgroup> told: u32;
 
@@ -141,14 +127,16 @@ fn syncLanes() {
 `;
 }
 
-/** A slot of a program is its index and the ring's words behind the status. */
-function publishWgsl(slotWords: number): string {
-  const words = Array.from(
-    { length: slotWords - 1 },
-    (_, index) => `  atomicStore(&memory[slotBase + ${index + 1}u], slots[at + ${index + 1}u]);`,
-  );
+/** A slot of a program is its index and the ring's words behind the status; what it does not tell is zero. */
+function publishWgsl(kernel: Kernel, slotWords: number): string {
+  // Words that nobody ever writes stay zero.
+  const end = storesToStatusOnly(kernel) ? slotWords : SLOT_WORDS;
+  const words = Array.from({ length: end - 1 }, (_, index) => {
+    const value = index + 1 < slotWords ? `slots[at + ${index + 1}u]` : '0u';
+    return `  atomicStore(&memory[slotBase + ${index + 1}u], ${value});`;
+  });
   return `
-/// Writes a slot, its status last. What a program does not tell of a slot is zero in every slot, always.
+/// Writes a slot, its status last.
 fn publish(record: u32) {
   let at = record * slotWords;
   let slotBase = instanceStart + ringStart + slots[at] * ${SLOT_WORDS}u;
@@ -160,24 +148,32 @@ ${words.join('\n')}
 `;
 }
 
-const SERVE_WGSL = `
-/// A turn for the lane that owns a slot. No other lane changes a slot's status, so it can be looked at right away.
-fn serve(slotIndex: u32) {
-  _ = turn(slotIndex);
-  let status = atomicLoad(&memory[instanceStart + ringStart + slotIndex * ${SLOT_WORDS}u + ${SlotWord.STATUS}u]);
+const TALLY_WGSL = `
+fn statusOf(slotIndex: u32) -> u32 {
+  return atomicLoad(&memory[instanceStart + ringStart + slotIndex * ${SLOT_WORDS}u + ${SlotWord.STATUS}u]);
+}
+/// Whether the host waits for a slot of that status.
+fn isOutstanding(status: u32) -> bool { return status != ${SlotStatus.EMPTY}u && status != ${SlotStatus.DONE}u; }
+/// Counts how a slot ended that the host waited for.
+fn tally(status: u32) {
   if (status == ${SlotStatus.DONE}u) { doneHere++; }
   else if (status == ${SlotStatus.FAULT}u) { faultedHere++; }
   else if (status != ${SlotStatus.EMPTY}u) { pendingHere++; }
 }
-fn serveAll(first: u32, end: u32, hasPending: bool, lane: u32) {
-  if (!hasPending) {
-    for (var record = first + lane; record < end; record += LANES) { serve(slots[record * slotWords]); }
-    return;
-  }
-  // Slots that wait since an older batch are nowhere in the program: the ring knows them.
-  for (var slotIndex = lane; slotIndex < slotCount; slotIndex += LANES) {
-    let status = atomicLoad(&memory[instanceStart + ringStart + slotIndex * ${SLOT_WORDS}u + ${SlotWord.STATUS}u]);
-    if (status != ${SlotStatus.EMPTY}u && status != ${SlotStatus.DONE}u) { serve(slotIndex); }
+fn clearTally() {
+  doneHere = 0u;
+  faultedHere = 0u;
+  pendingHere = 0u;
+}
+/// Adds up what the lanes of the workgroup counted, then takes the faults. All lanes.
+fn addTally(lane: u32) {
+  if (doneHere > 0u) { atomicAdd(&done, doneHere); }
+  if (faultedHere > 0u) { atomicAdd(&faulted, faultedHere); }
+  if (pendingHere > 0u) { atomicAdd(&pending, pendingHere); }
+  syncLanes();
+  if (tell(lane, atomicLoad(&faulted)) != 0u) {
+    if (lane == 0u) { takeFaults(); atomicStore(&faulted, 0u); }
+    syncLanes();
   }
 }
 `;
@@ -294,7 +290,7 @@ fn capture(place: u32, epoch: u32, replica: u32, relation: u32, lane: u32) {
     atomicStore(&results[at + ${CapturedWord.DONE}u], atomicLoad(&done));
     atomicStore(&results[at + ${CapturedWord.FAULTED}u], faultCount);
     atomicStore(&results[at + ${CapturedWord.PENDING}u], atomicLoad(&pending));
-    for (var word = 0u; word < ${4 * MAX_CAPTURED_FAULTS}u; word++) {
+    for (var word = 0u; word < ${FAULT_LIST_WORDS}u; word++) {
       atomicStore(&results[at + ${CapturedWord.FAULTS}u + word], faultList[word]);
     }
     for (var word = 0u; word < signatureWords; word++) {
@@ -308,33 +304,9 @@ fn capture(place: u32, epoch: u32, replica: u32, relation: u32, lane: u32) {
 }
 `;
 
-const epochWord = (word: number) => `plan[entry + ${word}u]`;
-
 const EPOCH_WGSL = `
-/// Publishes a batch and serves it; false if a slot of it was not free. All lanes.
-fn runBatch(first: u32, end: u32, hasPending: bool, lane: u32) -> bool {
-  refusedHere = 0u;
-  for (var record = first + lane; record < end; record += LANES) { publish(record); }
-  if (refusedHere != 0u) { atomicStore(&refused, 1u); }
-  syncLanes();
-  if (tell(lane, atomicLoad(&refused)) != 0u) { return false; }
-  doneHere = 0u;
-  faultedHere = 0u;
-  pendingHere = 0u;
-  serveAll(first, end, hasPending, lane);
-  if (doneHere > 0u) { atomicAdd(&done, doneHere); }
-  if (faultedHere > 0u) { atomicAdd(&faulted, faultedHere); }
-  if (pendingHere > 0u) { atomicAdd(&pending, pendingHere); }
-  syncLanes();
-  if (tell(lane, atomicLoad(&faulted)) != 0u) {
-    if (lane == 0u) { takeFaults(); atomicStore(&faulted, 0u); }
-    syncLanes();
-  }
-  return true;
-}
-/// Runs one epoch and says how what it showed relates to what was expected. All lanes.
-fn runEpoch(entry: u32, replica: u32, pendingBefore: u32, lane: u32) -> u32 {
-  let epoch = ${epochWord(ProgramEpochWord.INDEX)};
+/// Forgets the epoch before. All lanes.
+fn beginEpoch(lane: u32, pendingBefore: u32) {
   if (lane == 0u) {
     atomicStore(&done, 0u);
     atomicStore(&faulted, 0u);
@@ -344,18 +316,25 @@ fn runEpoch(entry: u32, replica: u32, pendingBefore: u32, lane: u32) -> u32 {
     faultCount = 0u;
   }
   workgroupBarrier();
-  var first = ${epochWord(ProgramEpochWord.FIRST_SLOT)};
-  for (var batch = ${epochWord(ProgramEpochWord.FIRST_BATCH)}; batch < ${epochWord(ProgramEpochWord.END_BATCH)}; batch++) {
-    let end = plan[parameters.batchEndsAt + batch];
-    let waiting = tell(lane, atomicLoad(&pending));
-    if (lane == 0u) { atomicStore(&pending, 0u); }
-    workgroupBarrier();
-    if (!runBatch(first, end, waiting > 0u, lane)) {
-      if (lane == 0u) { count(epoch, ${EpochTotal.REFUSED}u); }
-      return ${Relation.REFUSED}u;
-    }
-    first = end;
-  }
+}
+/// Publishes a batch; false if a slot of it was not free. All lanes.
+fn publishBatch(first: u32, end: u32, lane: u32) -> bool {
+  refusedHere = 0u;
+  for (var record = first + lane; record < end; record += LANES) { publish(record); }
+  if (refusedHere != 0u) { atomicStore(&refused, 1u); }
+  syncLanes();
+  return tell(lane, atomicLoad(&refused)) == 0u;
+}
+/// How many slots wait, which the next batch counts anew. All lanes.
+fn takePending(lane: u32) -> u32 {
+  let waiting = tell(lane, atomicLoad(&pending));
+  if (lane == 0u) { atomicStore(&pending, 0u); }
+  workgroupBarrier();
+  return waiting;
+}
+/// Says how what an epoch showed relates to what was expected, and counts it. All lanes.
+fn judgeEpoch(entry: u32, replica: u32, lane: u32) -> u32 {
+  let epoch = ${epochWord(ProgramEpochWord.INDEX)};
   digest(lane);
   if (lane == 0u) {
     sign();
@@ -366,7 +345,8 @@ fn runEpoch(entry: u32, replica: u32, pendingBefore: u32, lane: u32) -> u32 {
     told = relation;
   }
   let relation = workgroupUniformLoad(&told);
-  let isSample = (${epochWord(ProgramEpochWord.FLAGS)} & ${ProgramEpochFlag.SAMPLED}u) != 0u && epoch % parameters.allReplicas == replica;
+  let isSampled = (${epochWord(ProgramEpochWord.FLAGS)} & ${ProgramEpochFlag.SAMPLED}u) != 0u;
+  let isSample = isSampled && epoch % parameters.allReplicas == replica;
   var place = ${NONE}u;
   if (lane == 0u) { place = claimCapture(epoch, relation, isSample); }
   place = tell(lane, place);
@@ -376,6 +356,11 @@ fn runEpoch(entry: u32, replica: u32, pendingBefore: u32, lane: u32) -> u32 {
   if (lane == 0u) { atomicStore(&memory[instanceStart + controlStart + debugCursor], 0u); }
   syncLanes();
   return relation;
+}
+/// What comes of an epoch whose slots could not be published. All lanes.
+fn refuseEpoch(entry: u32, lane: u32) -> u32 {
+  if (lane == 0u) { count(${epochWord(ProgramEpochWord.INDEX)}, ${EpochTotal.REFUSED}u); }
+  return ${Relation.REFUSED}u;
 }
 /// What a replica's flags become with an epoch. One lane.
 fn flagsAfter(entry: u32, relation: u32) -> u32 {
@@ -388,70 +373,20 @@ fn flagsAfter(entry: u32, relation: u32) -> u32 {
   if (!isUnknown) { flags |= ${ReplicaFlag.KNOWN}u; }
   return flags;
 }
-`;
-
-const ENTRY_WGSL = `
+fn isReplayable(entry: u32) -> bool {
+  return (${epochWord(ProgramEpochWord.FLAGS)} & ${ProgramEpochFlag.REPLAYABLE}u) != 0u;
+}
+/// Brings the memory into a state that the plan has; false if it has none for the epoch. All lanes.
+fn enterFromPlan(entry: u32, lane: u32) -> bool {
+  let state = ${epochWord(ProgramEpochWord.STATE)};
+  if (state == ${NONE}u) {
+    if (lane == 0u) { count(${epochWord(ProgramEpochWord.INDEX)}, ${EpochTotal.UNREACHED}u); }
+    return false;
+  }
+  restore(state, lane);
+  return true;
+}
 fn linear(group: vec3u, groups: vec3u) -> u32 {
   return group.x + group.y * groups.x;
-}
-/// A replica a workgroup: epoch after epoch, from the memory that the one before left, until it diverges.
-@compute @workgroup_size(LANES)
-fn chained(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32
-) {
-  let instance = linear(group, groups);
-  if (instance >= parameters.replicaCount) { return; }
-  instanceStart = instance * instanceWords;
-  let replica = parameters.firstReplica + instance;
-  var flags = tell(lane, atomicLoad(&replicas[instance * ${REPLICA_WORDS}u]));
-  var waiting = tell(lane, atomicLoad(&replicas[instance * ${REPLICA_WORDS}u + 1u]));
-  if ((flags & ${ReplicaFlag.ENDED}u) != 0u) { return; }
-  for (var index = parameters.first; index < parameters.end; index++) {
-    let entry = index * ${PROGRAM_EPOCH_WORDS}u;
-    if ((flags & ${ReplicaFlag.KNOWN}u) == 0u) {
-      let state = ${epochWord(ProgramEpochWord.STATE)};
-      if (state == ${NONE}u) {
-        if (lane == 0u) { count(${epochWord(ProgramEpochWord.INDEX)}, ${EpochTotal.UNREACHED}u); }
-        continue;
-      }
-      restore(state, lane);
-      waiting = 0u;
-    }
-    flags &= ~${ReplicaFlag.KNOWN}u;
-    if ((${epochWord(ProgramEpochWord.FLAGS)} & ${ProgramEpochFlag.REPLAYABLE}u) == 0u) { continue; }
-    let relation = runEpoch(entry, replica, waiting, lane);
-    waiting = tell(lane, atomicLoad(&pending));
-    flags |= tell(lane, flagsAfter(entry, relation));
-    if ((flags & ${ReplicaFlag.DIVERGED}u) != 0u) {
-      flags |= ${ReplicaFlag.ENDED}u;
-      break;
-    }
-  }
-  if (lane == 0u) {
-    atomicStore(&replicas[instance * ${REPLICA_WORDS}u], flags);
-    atomicStore(&replicas[instance * ${REPLICA_WORDS}u + 1u], waiting);
-  }
-}
-/// An epoch of a replica a task: every one from its recorded state, in no order, a workgroup doing one after the other.
-@compute @workgroup_size(LANES)
-fn isolated(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32
-) {
-  let instance = linear(group, groups);
-  instanceStart = instance * instanceWords;
-  let step = groups.x * groups.y;
-  for (var task = parameters.first + instance; task < parameters.end; task += step) {
-    let entry = (task % parameters.epochCount) * ${PROGRAM_EPOCH_WORDS}u;
-    let inWave = task / parameters.epochCount;
-    let state = ${epochWord(ProgramEpochWord.STATE)};
-    if (state == ${NONE}u || (${epochWord(ProgramEpochWord.FLAGS)} & ${ProgramEpochFlag.REPLAYABLE}u) == 0u) {
-      if (lane == 0u && state == ${NONE}u) { count(${epochWord(ProgramEpochWord.INDEX)}, ${EpochTotal.UNREACHED}u); }
-      continue;
-    }
-    restore(state, lane);
-    let relation = runEpoch(entry, parameters.firstReplica + inWave, 0u, lane);
-    if (lane == 0u) { atomicOr(&replicas[inWave * ${REPLICA_WORDS}u], flagsAfter(entry, relation)); }
-    workgroupBarrier();
-  }
 }
 `;

@@ -51,4 +51,4 @@ export {
 export { lowerToWgsl, planTables } from './lower-to-wgsl.ts';
 export { opcode } from './opcode.ts';
 export { printExpression, printKernel } from './print.ts';
-export { canBeInner, readsOnlyRecorded, touchesOwnSlotOnly } from './structure.ts';
+export { canBeInner, readsOnlyRecorded, storesToStatusOnly, touchesOwnSlotOnly } from './structure.ts';

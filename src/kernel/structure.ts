@@ -63,27 +63,37 @@ function isSlotBase(expression: Expression): boolean {
  * lane that owns a slot can change it.
  */
 export function touchesOwnSlotOnly(kernel: KernelDefinition): boolean {
-  return [kernel.turn, ...kernel.opcodes.map(({ body }) => body)].every(storesToOwnSlotOnly);
+  return storesToRing(kernel, (index) => index.kind !== 'constant' && isAlwaysInRange('ring', index));
 }
 
-function storesToOwnSlotOnly(statements: readonly Statement[]): boolean {
-  return statements.every((statement) => {
-    switch (statement.kind) {
-      case 'if':
-        return storesToOwnSlotOnly(statement.whenTrue) && storesToOwnSlotOnly(statement.whenFalse);
-      case 'loop':
-        return storesToOwnSlotOnly(statement.body);
-      case 'store':
-      case 'atomic':
-      case 'compareExchange':
-        return statement.memory !== 'ring' || isOwnWord(statement.index);
-      default:
-        return true;
-    }
-  });
+/** Whether lanes store to no word of a slot but its status, as far as the text of the kernel tells. */
+export function storesToStatusOnly(kernel: KernelDefinition): boolean {
+  return storesToRing(kernel, (index) => ownSlotWord(index) === SlotWord.STATUS);
 }
 
-/** The turn writes `slotBase` plus a constant as an index of its own or in place. */
-function isOwnWord(index: Expression): boolean {
-  return index.kind !== 'constant' && isAlwaysInRange('ring', index);
+/** Which word of the own slot an index is, if it is written as one. */
+function ownSlotWord(index: Expression): number | undefined {
+  if (isSlotBase(index)) return 0;
+  if (index.kind !== 'binary' || index.operator !== 'add' || index.right.kind !== 'constant') return undefined;
+  return isSlotBase(index.left) ? index.right.value : undefined;
+}
+
+/** Whether every store to the ring has an index of that kind. */
+function storesToRing(kernel: KernelDefinition, isAllowed: (index: Expression) => boolean): boolean {
+  const isFine = (statements: readonly Statement[]): boolean =>
+    statements.every((statement) => {
+      switch (statement.kind) {
+        case 'if':
+          return isFine(statement.whenTrue) && isFine(statement.whenFalse);
+        case 'loop':
+          return isFine(statement.body);
+        case 'store':
+        case 'atomic':
+        case 'compareExchange':
+          return statement.memory !== 'ring' || isAllowed(statement.index);
+        default:
+          return true;
+      }
+    });
+  return [kernel.turn, ...kernel.opcodes.map(({ body }) => body)].every(isFine);
 }

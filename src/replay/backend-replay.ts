@@ -1,9 +1,10 @@
 /** What a replay on one backend is asked for, and what it brings. */
 
-import type { BackendFaultError } from '../backend/index.ts';
+import type { BackendFaultError, ProgramShape } from '../backend/index.ts';
 import type { ResolvedLayout } from '../observe/index.ts';
 import type { Baseline, EpochReplay } from './epoch-counts.ts';
 import type { ObservationSaver } from './observation-saver.ts';
+import type { StressReport, StressRequest } from './stress-search.ts';
 
 export type ReplayMode = 'chained' | 'isolated';
 
@@ -18,6 +19,10 @@ export interface ReplayOptions {
   readonly saver?: ObservationSaver;
   /** Where nothing was recorded: what the backend before was compared with, from its `BackendReplay`. */
   readonly baseline?: Baseline;
+  /** For backends that replay whole programs by themselves: how they lay them out. Default: their own choice. */
+  readonly shape?: ProgramShape;
+  /** For those backends too: how they are pushed towards rare schedules. Default: not at all. */
+  readonly stress?: StressRequest;
   /** Called now and then with what is done of what there is to do. */
   readonly onProgress?: (replicasDone: number, replicas: number, epochsRun: number) => void;
 }
@@ -43,4 +48,20 @@ export interface BackendReplay {
   /** What the backend failed with, if it did. What was counted before stands. */
   readonly fault: BackendFaultError | undefined;
   readonly elapsedMs: number;
+  /** What there is to say if the backend replayed the log by itself, in part or whole. */
+  readonly onDevice: DeviceReplay | undefined;
+}
+
+/** How a backend replayed whole programs by itself. */
+export interface DeviceReplay {
+  readonly shape: ProgramShape;
+  /** Replicas that it replayed so; the others were stepped from the host. */
+  readonly replicas: number;
+  /** Taking the log up. */
+  readonly loadMs: number;
+  /** Replaying it, the answers included. */
+  readonly runMs: number;
+  /** How long the device itself was busy, where it can tell. */
+  readonly deviceMs: number | undefined;
+  readonly stress: StressReport | undefined;
 }

@@ -14,6 +14,8 @@ export interface EpochReplay {
   readonly unlistedCount: number;
   /** Replicas that ran it from a known state. */
   readonly replicas: number;
+  /** Of these, how many differ from what they were compared with. */
+  readonly replicasDiffering: number;
   /** Why it cannot be judged; the plan's reasons and what replaying found. */
   readonly unknownReasons: readonly string[];
   /** What EPOCH was when its first slot was published, where that contradicts the log. */
@@ -33,6 +35,14 @@ export interface SeenOutcome extends ComparableOutcome {
   readonly hasFaults: boolean;
 }
 
+/** What a backend counted by itself, of one epoch. */
+export interface CountedReplicas {
+  readonly replicas: number;
+  /** Of these, how many came out as expected, and how many did not. */
+  readonly same: number;
+  readonly differing: number;
+}
+
 /** How a replica's outcome stands to what it is compared with. */
 export type Comparison = 'same' | 'different' | 'unknown' | 'nothing to compare with';
 
@@ -42,6 +52,7 @@ export class EpochCounts implements EpochReplay {
   readonly outcomes: Outcome[] = [];
   unlistedCount = 0;
   replicas = 0;
+  replicasDiffering = 0;
   contradictedEpochWord: number | undefined;
   /** Where nothing was recorded: the first outcome without faults that any replica had, here or on an earlier backend. */
   baseline: ComparableOutcome | undefined;
@@ -73,6 +84,7 @@ export class EpochCounts implements EpochReplay {
     const { outcomes, expected } = this;
     this.replicas += 1;
     const comparison = this.#compare(seen);
+    if (comparison === 'different') this.replicasDiffering += 1;
     const known = outcomes.find(({ signature }) => sameSignature(signature, seen.signature));
     if (known !== undefined) known.count += 1;
     else if (this.#hasRoomFor(seen)) {
@@ -80,6 +92,25 @@ export class EpochCounts implements EpochReplay {
     } else this.unlistedCount += 1;
     if (expected === undefined && this.baseline === undefined && !seen.hasFaults) this.baseline = outcomes.at(-1);
     return comparison;
+  }
+
+  /** Counts what a backend counted by itself. What is in no outcome that it kept is not listed. */
+  addCounted(
+    { replicas, same, differing }: CountedReplicas,
+    expected: Outcome | undefined,
+    odd: readonly Outcome[],
+  ): void {
+    this.replicas += replicas;
+    this.replicasDiffering += differing;
+    let listed = 0;
+    for (const outcome of expected === undefined ? odd : [{ ...expected, count: same }, ...odd]) {
+      const known = this.outcomes.find(({ signature }) => sameSignature(signature, outcome.signature));
+      if (known !== undefined) known.count += outcome.count;
+      else if (this.#hasRoomFor(outcome)) this.outcomes.push(outcome);
+      else continue;
+      listed += outcome.count;
+    }
+    this.unlistedCount += replicas - listed;
   }
 
   #compare(seen: SeenOutcome): Comparison {
@@ -90,7 +121,7 @@ export class EpochCounts implements EpochReplay {
   }
 
   /** The last place is kept for one that really differs: those that dropped other records may be many. */
-  #hasRoomFor(seen: SeenOutcome): boolean {
+  #hasRoomFor(seen: ComparableOutcome): boolean {
     const { outcomes } = this;
     if (outcomes.length < MAX_OUTCOMES - 1) return true;
     const first = this.expected ?? outcomes[0];

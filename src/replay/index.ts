@@ -1,5 +1,5 @@
 /** Replay: a log cut into epochs, run again on backends, every outcome counted. */
-export type { BackendReplay, ReplayMode, ReplayOptions } from './backend-replay.ts';
+export type { BackendReplay, DeviceReplay, ReplayMode, ReplayOptions } from './backend-replay.ts';
 export type { Baseline, EpochReplay } from './epoch-counts.ts';
 export { type InferredSizes, inferSizes } from './infer.ts';
 export { ObservationSaver } from './observation-saver.ts';
@@ -20,3 +20,4 @@ export {
   type ReplayPlan,
 } from './plan.ts';
 export { replayOn, replayThatNeverRan } from './replay.ts';
+export { type StressReport, type StressRequest, StressSearch, type StressTrial } from './stress-search.ts';

@@ -22,7 +22,11 @@ import type { PlannedEpoch, ReplayPlan } from './plan.ts';
 const SAMPLED_EPOCHS = 64;
 
 export interface ProgramOptions {
+  /** Consecutive ones of the plan; a chained replay takes all of them. */
+  readonly epochs: readonly PlannedEpoch[];
   readonly mode: ReplayMode;
+  /** Whether the slots of an epoch can be published at all. */
+  readonly isReplayable: (epoch: PlannedEpoch) => boolean;
   /** What each epoch is compared with, by its index. */
   readonly expectations: readonly (ComparableOutcome | undefined)[];
   /** What a fresh kernel shows. */
@@ -31,19 +35,20 @@ export interface ProgramOptions {
 
 /** Lays a plan out as a program. Nothing is copied before its segments are asked for. */
 export function programOf(plan: ReplayPlan, layout: ResolvedLayout, options: ProgramOptions): ReplayProgram {
+  const { epochs } = options;
   const head = {
-    epochCount: plan.epochs.length,
-    slotCount: plan.columns.length,
+    epochCount: epochs.length,
+    slotCount: epochs.reduce((sum, { firstRecord, endRecord }) => sum + endRecord - firstRecord, 0),
     slotWords: plan.slotRests === undefined ? SHORT_SLOT_WORDS : LONG_SLOT_WORDS,
     signatureWords: signatureWords(layout),
   };
   return {
     head,
     *segments(words) {
-      for (let first = 0; first < plan.epochs.length; ) {
+      for (let first = 0; first < epochs.length; ) {
         const segment = new SegmentWriter(plan, head, options);
-        do segment.add(plan.epochs[first++]);
-        while (first < plan.epochs.length && segment.words < words);
+        do segment.add(epochs[first++]);
+        while (first < epochs.length && segment.words < words);
         yield segment.finish();
       }
     },
@@ -83,7 +88,7 @@ class SegmentWriter {
     this.#slotCount += epoch.endRecord - epoch.firstRecord;
     this.#firstRecord.push(epoch.firstRecord);
     const words = new Array<number>(PROGRAM_EPOCH_WORDS).fill(0);
-    words[ProgramEpochWord.INDEX] = epoch.index;
+    words[ProgramEpochWord.INDEX] = epoch.index - this.#options.epochs[0].index;
     words[ProgramEpochWord.FIRST_SLOT] = firstSlot;
     words[ProgramEpochWord.FIRST_BATCH] = firstBatch;
     words[ProgramEpochWord.END_BATCH] = this.#batchEnds.length;
@@ -113,7 +118,9 @@ class SegmentWriter {
     };
   }
 
-  #flags({ index, isReplayable, unknownReasons, observed }: PlannedEpoch): number {
+  #flags(epoch: PlannedEpoch): number {
+    const { index, unknownReasons, observed } = epoch;
+    const isReplayable = this.#options.isReplayable(epoch);
     const isSampled = observed !== undefined && index % this.#sampleEvery === 0;
     return (
       (isReplayable ? ProgramEpochFlag.REPLAYABLE : 0) +
@@ -132,10 +139,15 @@ class SegmentWriter {
     const { epochs, observations, startsFresh } = this.#plan;
     if (index === 0 && startsFresh) return this.#states.push(this.#options.initialWords) - 1;
     if (observed === undefined || observations === undefined || pendingBefore > 0) return NONE;
-    const isCarried = this.#options.mode === 'chained' && index > 0 && isSafe(epochs[index - 1]);
+    const isCarried = this.#options.mode === 'chained' && index > 0 && this.#isSafe(epochs[index - 1]);
     if (isCarried) return NONE;
     const words = observations.wordsBefore(observed);
     return words === undefined ? NONE : this.#states.push(words.slice()) - 1;
+  }
+
+  /** Whether a replica that came through an epoch as expected knows the state behind it. */
+  #isSafe(epoch: PlannedEpoch): boolean {
+    return this.#options.isReplayable(epoch) && epoch.unknownReasons.length === 0;
   }
 
   #slots(): Uint32Array {
@@ -169,11 +181,6 @@ class SegmentWriter {
   #slotEnd(position: number): number {
     return position + 1 < this.#firstRecord.length ? this.#slotStart(position + 1) : this.#slotCount;
   }
-}
-
-/** Whether a replica that came through an epoch as expected knows the state behind it. */
-function isSafe({ isReplayable, unknownReasons }: PlannedEpoch): boolean {
-  return isReplayable && unknownReasons.length === 0;
 }
 
 function maskOf(flags: readonly boolean[] | undefined): number {

@@ -1,4 +1,7 @@
-/** Replaying by steps: the host publishes, drains and observes every epoch of every replica. */
+/**
+ * Replaying by steps: the host publishes, drains and observes every epoch of every replica. Where the backend can replay a
+ * whole plan by itself, only those replicas are stepped of which the host wants to see more than what is odd.
+ */
 
 import {
   type Awaitable,
@@ -15,7 +18,7 @@ import { InputError } from '../base/errors.ts';
 import { RECORD_ARGUMENT_COUNT } from '../log/index.ts';
 import type { ResolvedLayout } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, Priority } from '../protocol/index.ts';
-import type { BackendReplay, ReplayMode, ReplayOptions } from './backend-replay.ts';
+import type { BackendReplay, DeviceReplay, ReplayMode, ReplayOptions } from './backend-replay.ts';
 import { type Comparison, countsFor, type EpochCounts } from './epoch-counts.ts';
 import type { ObservationSaver } from './observation-saver.ts';
 import {
@@ -28,9 +31,12 @@ import {
   signOutcome,
 } from './outcome.ts';
 import type { PlannedEpoch, ReplayPlan } from './plan.ts';
+import { ProgramReplay } from './program-replay.ts';
 
 /** The loop is given a turn this often, so that a program can show progress and be interrupted. */
 const BREATH_MS = 100;
+/** Snapshots that are kept for explaining differences. */
+const DEFAULT_KEPT_BYTES = 64 * 2 ** 20;
 /** Faults of one epoch that are given as reasons. */
 const MAX_FAULT_REASONS = 4;
 
@@ -54,6 +60,7 @@ export class ReplayRun {
   #replicasDiverged = 0;
   #epochsRun = 0;
   #lastBreathMs = 0;
+  #onDevice: DeviceReplay | undefined;
 
   constructor(plan: ReplayPlan, backend: Backend, options: ReplayOptions) {
     this.#plan = plan;
@@ -74,10 +81,7 @@ export class ReplayRun {
     const replicas = this.#options.replicas ?? 1;
     let fault: BackendFaultError | undefined;
     try {
-      for (let replica = 0; replica < replicas; replica += 1) {
-        await this.#replica(replica);
-        this.#replicasRun += 1;
-      }
+      await this.#runReplicas(replicas);
     } catch (error) {
       if (!(error instanceof BackendFaultError)) throw error;
       fault = error;
@@ -96,7 +100,64 @@ export class ReplayRun {
       baseline: this.#counts.map(({ baseline }) => baseline),
       fault,
       elapsedMs: performance.now() - begin,
+      onDevice: this.#onDevice,
     };
+  }
+
+  async #runReplicas(replicas: number): Promise<void> {
+    if (this.#backend.load !== undefined) {
+      if (this.#stepsFirst()) await this.#step();
+      if (this.#replicasRun < replicas) await this.#runOnDevice(replicas - this.#replicasRun);
+    }
+    while (this.#replicasRun < replicas) await this.#step();
+  }
+
+  /** The first replica is saved, or it says what the others are compared with, and what EPOCH was at every slot. */
+  #stepsFirst(): boolean {
+    return this.#options.saver !== undefined || this.#plan.observations === undefined;
+  }
+
+  async #step(): Promise<void> {
+    await this.#replica(this.#replicasRun);
+    this.#replicasRun += 1;
+  }
+
+  /** If the backend cannot take up this plan, nothing happens. */
+  async #runOnDevice(replicas: number): Promise<void> {
+    await this.#ask(() => this.#backend.start());
+    await this.#ask(() => this.#backend.observe(this.#snapshot));
+    const replay = new ProgramReplay({
+      plan: this.#plan,
+      backend: this.#backend,
+      layout: this.#layout,
+      counts: this.#counts,
+      mode: this.#mode,
+      options: this.#options,
+      initialWords: this.#snapshot,
+      takeRoom: (bytes) => this.#takeRoom(bytes),
+      onEpochs: (epochs) => this.#addEpochs(epochs),
+    });
+    await this.#ask(async () => {
+      const outcome = await replay.run(this.#replicasRun, replicas);
+      if (outcome === undefined) return;
+      this.#replicasRun += outcome.replicasRun;
+      this.#replicasCompared += outcome.replicasCompared;
+      this.#replicasDiverged += outcome.replicasDiverged;
+      this.#onDevice = outcome.onDevice;
+    });
+  }
+
+  #addEpochs(epochs: number): void {
+    this.#epochsRun += epochs;
+    const replicas = this.#options.replicas ?? 1;
+    const done = Math.floor(this.#epochsRun / Math.max(1, this.#counts.length));
+    this.#options.onProgress?.(Math.min(done, replicas), replicas, this.#epochsRun);
+  }
+
+  #takeRoom(bytes: number): boolean {
+    const hasRoom = this.#keptBytes + bytes <= (this.#options.keptSnapshotBytes ?? DEFAULT_KEPT_BYTES);
+    if (hasRoom) this.#keptBytes += bytes;
+    return hasRoom;
   }
 
   #checkFitness(): void {
@@ -280,10 +341,8 @@ export class ReplayRun {
 
   #newOutcome(replica: number, overflowed: ComparableOutcome['overflowed'], isExpected: boolean): Outcome {
     const { done, faulted, pending, faults } = this.#tally;
-    const budget = this.#options.keptSnapshotBytes ?? 64 * 2 ** 20;
     // The recorded outcome's words are in the stream already.
-    const keeps = !isExpected && this.#keptBytes + this.#snapshot.byteLength <= budget;
-    if (keeps) this.#keptBytes += this.#snapshot.byteLength;
+    const keeps = !isExpected && this.#takeRoom(this.#snapshot.byteLength);
     return {
       signature: this.#signature.slice(),
       overflowed,

@@ -68,5 +68,6 @@ export function replayThatNeverRan(
     baseline: [],
     fault,
     elapsedMs: 0,
+    onDevice: undefined,
   };
 }

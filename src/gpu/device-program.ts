@@ -1,0 +1,464 @@
+/**
+ * A program on a GPU: the log lies in buffers of the device, and is replayed there.
+ *
+ * Replicas run in waves of as many as their memories fit. Work is cut into submissions that take about a fifth of a second
+ * each, by what the ones before took: a driver that sees one run for long takes it for hung, and a host that hears nothing
+ * does too.
+ */
+
+import {
+  type CheckedStress,
+  checkedStress,
+  EPOCH_TOTAL_WORDS,
+  type LoadedProgram,
+  NO_STRESS,
+  PROGRAM_EPOCH_WORDS,
+  ProgramEpochWord,
+  type ProgramHead,
+  type ProgramResult,
+  type ProgramRunOptions,
+  type ProgramSegment,
+  type ProgramShape,
+  SCRATCH_WORDS,
+} from '../backend/index.ts';
+import { type Kernel, planMemory, touchesOwnSlotOnly } from '../kernel/index.ts';
+import type { ResolvedLayout } from '../observe/index.ts';
+import { downloadWords, uploadTables, uploadWords, zeroWords } from './buffers.ts';
+import { readCaptured } from './captured.ts';
+import { compilePipelines } from './compile.ts';
+import { DeviceClock } from './device-clock.ts';
+import { MAX_DIGESTED_REGIONS } from './digest-wgsl.ts';
+import { type FaultExplainer, faultExplainer } from './faults.ts';
+import {
+  CAPTURED_HEAD_WORDS,
+  INSTANCE_STATE_WORDS,
+  PARAMETERS,
+  type Parameters,
+  REPLICA_WORDS,
+  RESULTS_HEAD_WORDS,
+  ReplicaFlag,
+  RunOption,
+} from './program-layout.ts';
+import { replayShader } from './replay-wgsl.ts';
+
+const WORD_BYTES = 4;
+/** Of the device's memory for outcomes that are handed back. */
+const CAPTURED_BYTES = 16 * 2 ** 20;
+const MAX_CAPTURED = 4_096;
+const SUBMISSION_MS = 200;
+/** Slots that the first submission of a program serves; later ones go by what it took. */
+const FIRST_SUBMISSION_SLOTS = 2 ** 21;
+/** A submission of more would take longer to encode than to run. */
+const MAX_DISPATCH_PAIRS = 4_096;
+/** More would not run any faster: every compute unit has more of them than it can hold. */
+const MAX_ISOLATED_INSTANCES = 16_384;
+/** Tasks of a wave are counted in a word. */
+const MAX_TASKS = 2 ** 31;
+
+export interface DeviceProgramOptions {
+  /** Lanes of a workgroup that works for one replica. */
+  readonly lanes: number;
+  /** For the memories of replicas. */
+  readonly memoryBytes: number;
+}
+
+/**
+ * Whether a kernel's programs can be replayed on the device: a slot's status must be nobody's but its lane's and the
+ * host's, and the regions must fit a mask.
+ */
+export function canBeLoaded(kernel: Kernel, layout: ResolvedLayout): boolean {
+  return touchesOwnSlotOnly(kernel) && layout.regions.length <= MAX_DIGESTED_REGIONS;
+}
+
+interface UploadedSegment {
+  readonly epochCount: number;
+  readonly slotCount: number;
+  readonly batchCount: number;
+  readonly mostBatches: number;
+  readonly longestBatch: number;
+  readonly batchEndsAt: number;
+  readonly expectationsAt: number;
+  readonly slots: GPUBuffer;
+  readonly plan: GPUBuffer;
+  readonly states: GPUBuffer;
+}
+
+/** Replicas that run together, and the buffers that they run in. */
+interface Wave {
+  readonly first: number;
+  readonly count: number;
+  readonly instanceCount: number;
+  readonly memory: GPUBuffer;
+  readonly instances: GPUBuffer;
+  readonly replicas: GPUBuffer;
+  readonly results: GPUBuffer;
+}
+
+/** A run, as far as all of its submissions share it. */
+interface Run {
+  readonly options: ProgramRunOptions;
+  readonly shape: ProgramShape;
+  readonly stress: CheckedStress;
+  readonly pipelines: Pipelines;
+  readonly onEpochs: (count: number) => void;
+}
+
+type EntryPoint = 'residentChained' | 'residentIsolated' | 'wideServe' | 'wideStep';
+/** Those that a run needs. */
+type Pipelines = Readonly<Partial<Record<EntryPoint, GPUComputePipeline>>>;
+
+export class DeviceProgram implements LoadedProgram {
+  readonly #device: GPUDevice;
+  readonly #kernel: Kernel;
+  readonly #layout: ResolvedLayout;
+  readonly #head: ProgramHead;
+  readonly #options: DeviceProgramOptions;
+  readonly #bindings: GPUBindGroupLayout;
+  /** By entry point and lanes: drivers take long to compile one, so none is made before it is needed. */
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #tables: GPUBuffer;
+  readonly #parameters: GPUBuffer;
+  readonly #clock: DeviceClock;
+  readonly #instanceBytes: number;
+  readonly #segments: UploadedSegment[] = [];
+  readonly #capturedLimit: number;
+  readonly #explain: FaultExplainer;
+  #submissionSlots = FIRST_SUBMISSION_SLOTS;
+  #submissionCount = 0;
+
+  constructor(
+    device: GPUDevice,
+    kernel: Kernel,
+    layout: ResolvedLayout,
+    head: ProgramHead,
+    options: DeviceProgramOptions,
+  ) {
+    this.#device = device;
+    this.#kernel = kernel;
+    this.#layout = layout;
+    this.#head = head;
+    this.#options = options;
+    this.#bindings = device.createBindGroupLayout({ entries: BINDINGS });
+    this.#tables = uploadTables(device, kernel);
+    this.#parameters = uploadWords(device, new Uint32Array(PARAMETERS.length), GPUBufferUsage.UNIFORM);
+    this.#clock = new DeviceClock(device);
+    this.#instanceBytes = planMemory(kernel).totalBytes;
+    this.#explain = faultExplainer(kernel);
+    const capturedBytes = this.#capturedWords * WORD_BYTES;
+    this.#capturedLimit = Math.max(4, Math.min(MAX_CAPTURED, Math.floor(CAPTURED_BYTES / capturedBytes)));
+  }
+
+  /** Takes up the next segment; it is copied. */
+  add({ epochCount, slots, epochs, batchEnds, expectations, states }: ProgramSegment): void {
+    const plan = new Uint32Array(epochs.length + batchEnds.length + expectations.length);
+    plan.set(epochs);
+    plan.set(batchEnds, epochs.length);
+    plan.set(expectations, epochs.length + batchEnds.length);
+    this.#segments.push({
+      epochCount,
+      slotCount: slots.length / this.#head.slotWords,
+      ...batchFigures(epochs, batchEnds),
+      batchEndsAt: epochs.length,
+      expectationsAt: epochs.length + batchEnds.length,
+      slots: uploadWords(this.#device, slots),
+      plan: uploadWords(this.#device, plan),
+      states: uploadWords(this.#device, states),
+    });
+  }
+
+  async run(options: ProgramRunOptions): Promise<ProgramResult> {
+    const stress = checkedStress(options.stress);
+    const shape = options.shape ?? 'wide';
+    const pipelines = await this.#pipelinesFor(shape, options.mode, stress.lanes);
+    const results = zeroWords(this.#device, this.#resultWords());
+    const { instanceCount, waveSize } = this.#sizes(options);
+    const memory = zeroWords(this.#device, (instanceCount * this.#instanceBytes) / WORD_BYTES + SCRATCH_WORDS);
+    const instances = zeroWords(this.#device, instanceCount * INSTANCE_STATE_WORDS);
+    const flags = new FlagCounts();
+    let epochsRun = 0;
+    const onEpochs = (count: number) => {
+      epochsRun += count;
+      options.onProgress?.(epochsRun);
+    };
+    this.#clock.reset();
+    try {
+      for (let first = 0; first < options.replicas; first += waveSize) {
+        const count = Math.min(waveSize, options.replicas - first);
+        const replicas = zeroWords(this.#device, count * REPLICA_WORDS);
+        const wave = { first, count, instanceCount, memory, instances, replicas, results };
+        await this.#runWave(wave, { options, shape, stress, pipelines, onEpochs });
+        flags.add(await downloadWords(this.#device, replicas, 0, count * REPLICA_WORDS));
+        replicas.destroy();
+      }
+      const counted = { replicasRun: options.replicas, ...flags.counts() };
+      return { ...(await this.#collect(results)), ...counted, shape, deviceMs: this.#clock.elapsedMs };
+    } finally {
+      for (const buffer of [results, memory, instances]) buffer.destroy();
+    }
+  }
+
+  release(): void {
+    for (const { slots, plan, states } of this.#segments) for (const each of [slots, plan, states]) each.destroy();
+    this.#tables.destroy();
+    this.#parameters.destroy();
+    this.#clock.destroy();
+    this.#segments.length = 0;
+  }
+
+  get #capturedWords(): number {
+    return CAPTURED_HEAD_WORDS + this.#head.signatureWords + this.#layout.snapshotWords;
+  }
+
+  #capturedAt(): number {
+    return RESULTS_HEAD_WORDS + this.#head.epochCount * EPOCH_TOTAL_WORDS;
+  }
+
+  #resultWords(): number {
+    return this.#capturedAt() + this.#capturedLimit * this.#capturedWords;
+  }
+
+  async #pipelinesFor(shape: ProgramShape, mode: ProgramRunOptions['mode'], serveLanes: number): Promise<Pipelines> {
+    if (shape === 'wide') {
+      const [wideServe, wideStep] = await Promise.all([
+        this.#pipeline('wideServe', serveLanes),
+        this.#pipeline('wideStep', NO_STRESS.lanes),
+      ]);
+      return { wideServe, wideStep };
+    }
+    const entryPoint = mode === 'chained' ? 'residentChained' : 'residentIsolated';
+    return { [entryPoint]: await this.#pipeline(entryPoint, NO_STRESS.lanes) };
+  }
+
+  #pipeline(entryPoint: EntryPoint, serveLanes: number): Promise<GPUComputePipeline> {
+    const key = `${entryPoint} ${serveLanes}`;
+    const known = this.#pipelines.get(key);
+    if (known !== undefined) return known;
+    const options = { lanes: this.#options.lanes, serveLanes, slotWords: this.#head.slotWords };
+    const code = replayShader(this.#kernel, this.#layout, options);
+    const made = compilePipelines(this.#device, code, this.#bindings, [entryPoint]).then((all) => all[entryPoint]);
+    this.#pipelines.set(key, made);
+    return made;
+  }
+
+  /** How many memories there are, and how many replicas a wave has. Isolated ones are not bounded by their memory. */
+  #sizes({ mode, replicas }: ProgramRunOptions): { instanceCount: number; waveSize: number } {
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.#device.limits;
+    const scratchBytes = SCRATCH_WORDS * WORD_BYTES;
+    const bytes = Math.min(maxStorageBufferBindingSize, maxBufferSize, this.#options.memoryBytes) - scratchBytes;
+    const fitting = Math.max(1, Math.floor(bytes / this.#instanceBytes));
+    if (mode === 'chained') {
+      const instanceCount = Math.min(fitting, replicas);
+      return { instanceCount, waveSize: instanceCount };
+    }
+    const tasks = replicas * Math.max(1, this.#head.epochCount);
+    const instanceCount = Math.min(fitting, tasks, MAX_ISOLATED_INSTANCES);
+    return { instanceCount, waveSize: Math.max(1, Math.floor(MAX_TASKS / Math.max(1, this.#head.epochCount))) };
+  }
+
+  async #runWave(wave: Wave, run: Run): Promise<void> {
+    for (const segment of this.#segments) {
+      const group = this.#bind(segment, wave);
+      if (run.shape === 'resident') await this.#runResident(segment, wave, group, run);
+      else await this.#runWide(segment, wave, group, run);
+    }
+  }
+
+  async #runResident(segment: UploadedSegment, wave: Wave, group: GPUBindGroup, run: Run): Promise<void> {
+    const isChained = run.options.mode === 'chained';
+    const replicasAtOnce = isChained ? wave.count : 1;
+    const end = isChained ? segment.epochCount : segment.epochCount * wave.count;
+    const slotsOfEpoch = Math.max(1, segment.slotCount / Math.max(1, segment.epochCount));
+    for (let first = 0; first < end; ) {
+      const epochs = Math.max(1, Math.floor(this.#submissionSlots / slotsOfEpoch / replicasAtOnce));
+      const next = Math.min(end, first + epochs);
+      await this.#submit(this.#parametersOf(segment, wave, run, { first, end: next }), (pass) => {
+        pass.setBindGroup(0, group);
+        setPipeline(pass, isChained ? run.pipelines.residentChained : run.pipelines.residentIsolated);
+        const workgroups = isChained ? wave.count : Math.min(wave.instanceCount, next - first);
+        pass.dispatchWorkgroups(...this.#grid(workgroups, !isChained));
+      });
+      run.onEpochs((next - first) * replicasAtOnce);
+      first = next;
+    }
+  }
+
+  /** Serving and taking stock in turns, as often as the instance with the most batches needs it. */
+  async #runWide(segment: UploadedSegment, wave: Wave, group: GPUBindGroup, run: Run): Promise<void> {
+    const isChained = run.options.mode === 'chained';
+    const instanceCount = isChained ? wave.count : wave.instanceCount;
+    const end = isChained ? segment.epochCount : segment.epochCount * wave.count;
+    const rounds = isChained ? segment.batchCount : Math.ceil(end / instanceCount) * segment.mostBatches;
+    const slotsOfRound = Math.max(1, segment.slotCount / Math.max(1, segment.batchCount)) * instanceCount;
+    const epochsOfRound = (segment.epochCount * wave.count) / Math.max(1, rounds);
+    const { pipelines, stress } = run;
+    const served = Math.max(1, Math.ceil(segment.longestBatch / stress.lanes));
+    const stepGrid = this.#grid(instanceCount, false);
+    const serveGrid = this.#grid(instanceCount * served + stress.stressGroups, false);
+    for (let round = 0; round < rounds; ) {
+      const count = Math.min(MAX_DISPATCH_PAIRS, Math.max(1, Math.floor(this.#submissionSlots / slotsOfRound)));
+      const next = Math.min(rounds, round + count);
+      const isFirst = round === 0;
+      if (isFirst) this.#clear(wave.instances);
+      const parameters = this.#parametersOf(segment, wave, run, { first: 0, end, groupsOfInstance: served });
+      await this.#submit({ ...parameters, instanceCount }, (pass) => {
+        pass.setBindGroup(0, group);
+        const dispatch = (pipeline: GPUComputePipeline | undefined, grid: readonly [number, number]) => {
+          setPipeline(pass, pipeline);
+          pass.dispatchWorkgroups(...grid);
+        };
+        if (isFirst) dispatch(pipelines.wideStep, stepGrid);
+        for (let each = round; each < next; each += 1) {
+          dispatch(pipelines.wideServe, serveGrid);
+          dispatch(pipelines.wideStep, stepGrid);
+        }
+      });
+      run.onEpochs(Math.round(epochsOfRound * next) - Math.round(epochsOfRound * round));
+      round = next;
+    }
+  }
+
+  #parametersOf(
+    segment: UploadedSegment,
+    wave: Wave,
+    { options, stress }: Run,
+    own: Pick<Parameters, 'first' | 'end'> & Partial<Parameters>,
+  ): Parameters {
+    const { mode, replicas, firstReplica = 0, expectationsAreReplays = false } = options;
+    return {
+      ...stress,
+      firstReplica: firstReplica + wave.first,
+      replicaCount: wave.count,
+      allReplicas: firstReplica + replicas,
+      instanceCount: wave.instanceCount,
+      epochCount: segment.epochCount,
+      batchEndsAt: segment.batchEndsAt,
+      expectationsAt: segment.expectationsAt,
+      capturedAt: this.#capturedAt(),
+      capturedLimit: this.#capturedLimit,
+      options:
+        (expectationsAreReplays ? RunOption.FAULTS_UNCOMPARED : 0) + (mode === 'isolated' ? RunOption.ISOLATED : 0),
+      groupsOfInstance: 1,
+      seed: (stress.seed + Math.imul(this.#submissionCount, 0x9e37_79b9)) >>> 0,
+      scratchAt: (wave.instanceCount * this.#instanceBytes) / WORD_BYTES,
+      ...own,
+    };
+  }
+
+  /** Submits one pass and waits for it; how long it took says how much the next one may do. */
+  async #submit(parameters: Parameters, encode: (pass: GPUComputePassEncoder) => void): Promise<void> {
+    const { queue } = this.#device;
+    const begin = performance.now();
+    queue.writeBuffer(
+      this.#parameters,
+      0,
+      Uint32Array.from(PARAMETERS, (name) => parameters[name]),
+    );
+    const encoder = this.#device.createCommandEncoder();
+    const pass = encoder.beginComputePass(this.#clock.passDescriptor());
+    encode(pass);
+    pass.end();
+    this.#clock.resolve(encoder);
+    queue.submit([encoder.finish()]);
+    this.#submissionCount += 1;
+    await this.#clock.finish();
+    this.#adapt(performance.now() - begin);
+  }
+
+  #adapt(elapsedMs: number): void {
+    if (elapsedMs < SUBMISSION_MS / 2) this.#submissionSlots = Math.min(2 ** 40, this.#submissionSlots * 2);
+    else if (elapsedMs > SUBMISSION_MS * 2) this.#submissionSlots = Math.max(1, this.#submissionSlots / 2);
+  }
+
+  #clear(buffer: GPUBuffer): void {
+    const encoder = this.#device.createCommandEncoder();
+    encoder.clearBuffer(buffer);
+    this.#device.queue.submit([encoder.finish()]);
+  }
+
+  /** As many workgroups, in two dimensions where one is too short; those that are too many leave at once. */
+  #grid(workgroups: number, neverMore: boolean): [number, number] {
+    const longest = this.#device.limits.maxComputeWorkgroupsPerDimension;
+    if (workgroups <= longest) return [workgroups, 1];
+    return [longest, neverMore ? Math.floor(workgroups / longest) : Math.ceil(workgroups / longest)];
+  }
+
+  #bind(segment: UploadedSegment, { memory, instances, replicas, results }: Wave): GPUBindGroup {
+    const { slots, plan, states } = segment;
+    const buffers = [memory, this.#tables, slots, plan, states, results, replicas, this.#parameters, instances];
+    return this.#device.createBindGroup({
+      layout: this.#bindings,
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    });
+  }
+
+  async #collect(results: GPUBuffer): Promise<Pick<ProgramResult, 'totals' | 'captured'>> {
+    const head = await downloadWords(this.#device, results, 0, this.#capturedAt());
+    const count = Math.min(head[0], this.#capturedLimit);
+    const size = this.#capturedWords;
+    const words = await downloadWords(this.#device, results, this.#capturedAt(), count * size);
+    const captured = Array.from({ length: count }, (_, index) =>
+      readCaptured(words.subarray(index * size, (index + 1) * size), this.#head, this.#explain),
+    );
+    return { totals: head.subarray(RESULTS_HEAD_WORDS), captured };
+  }
+}
+
+function setPipeline(pass: GPUComputePassEncoder, pipeline: GPUComputePipeline | undefined): void {
+  if (pipeline === undefined) throw new Error('a pipeline is used that was not asked for');
+  pass.setPipeline(pipeline);
+}
+
+/** How many batches there are, how many the epoch with the most has, and how long the longest is. */
+function batchFigures(
+  epochs: Uint32Array,
+  batchEnds: Uint32Array,
+): { batchCount: number; mostBatches: number; longestBatch: number } {
+  let mostBatches = 0;
+  for (let at = 0; at < epochs.length; at += PROGRAM_EPOCH_WORDS) {
+    const batches = epochs[at + ProgramEpochWord.END_BATCH] - epochs[at + ProgramEpochWord.FIRST_BATCH];
+    mostBatches = Math.max(mostBatches, batches);
+  }
+  let longestBatch = 0;
+  for (const [index, end] of batchEnds.entries())
+    longestBatch = Math.max(longestBatch, end - (batchEnds[index - 1] ?? 0));
+  return { batchCount: batchEnds.length, mostBatches, longestBatch };
+}
+
+/** How many replicas have a flag. */
+class FlagCounts {
+  #compared = 0;
+  #diverged = 0;
+
+  add(replicas: Uint32Array): void {
+    for (let at = 0; at < replicas.length; at += REPLICA_WORDS) {
+      if ((replicas[at] & ReplicaFlag.COMPARED) !== 0) this.#compared += 1;
+      if ((replicas[at] & ReplicaFlag.DIVERGED) !== 0) this.#diverged += 1;
+    }
+  }
+
+  counts(): Pick<ProgramResult, 'replicasCompared' | 'replicasDiverged'> {
+    return { replicasCompared: this.#compared, replicasDiverged: this.#diverged };
+  }
+}
+
+/** GPUShaderStage.COMPUTE, which is not there before a GPU is. */
+const visibility = 4;
+const storage = (binding: number): GPUBindGroupLayoutEntry => ({ binding, visibility, buffer: { type: 'storage' } });
+const readOnly = (binding: number): GPUBindGroupLayoutEntry => ({
+  binding,
+  visibility,
+  buffer: { type: 'read-only-storage' },
+});
+
+/** In the order of the shader's bindings. */
+const BINDINGS: readonly GPUBindGroupLayoutEntry[] = [
+  storage(0),
+  readOnly(1),
+  readOnly(2),
+  readOnly(3),
+  readOnly(4),
+  storage(5),
+  storage(6),
+  { binding: 7, visibility, buffer: { type: 'uniform' } },
+  storage(8),
+];

@@ -1,0 +1,90 @@
+/**
+ * The *resident* shape: a workgroup has a replica of its own and loops over the epochs. Nothing orders workgroups, and
+ * nothing has to. Races between the lanes of a workgroup show; a replica has only one workgroup.
+ */
+
+import { PROGRAM_EPOCH_WORDS, ProgramEpochWord } from '../backend/index.ts';
+import { epochWord, REPLICA_WORDS, ReplicaFlag } from './program-layout.ts';
+
+/** Entry points `residentChained` and `residentIsolated`. */
+export const RESIDENT_WGSL: string = `
+/// A turn for the lane that owns a slot. No other lane changes a slot's status, so it can be looked at right away.
+fn serve(slotIndex: u32) {
+  _ = turn(slotIndex);
+  tally(statusOf(slotIndex));
+}
+fn serveAll(first: u32, end: u32, hasPending: bool, lane: u32) {
+  if (!hasPending) {
+    for (var record = first + lane; record < end; record += LANES) { serve(slots[record * slotWords]); }
+    return;
+  }
+  // Slots that wait since an older batch are nowhere in the program: the ring knows them.
+  for (var slotIndex = lane; slotIndex < slotCount; slotIndex += LANES) {
+    if (isOutstanding(statusOf(slotIndex))) { serve(slotIndex); }
+  }
+}
+/// Runs one epoch and says how what it showed relates to what was expected. All lanes.
+fn runEpoch(entry: u32, replica: u32, pendingBefore: u32, lane: u32) -> u32 {
+  beginEpoch(lane, pendingBefore);
+  var first = ${epochWord(ProgramEpochWord.FIRST_SLOT)};
+  for (var batch = ${epochWord(ProgramEpochWord.FIRST_BATCH)}; batch < ${epochWord(ProgramEpochWord.END_BATCH)}; batch++) {
+    let end = plan[parameters.batchEndsAt + batch];
+    let waiting = takePending(lane);
+    if (!publishBatch(first, end, lane)) { return refuseEpoch(entry, lane); }
+    clearTally();
+    serveAll(first, end, waiting > 0u, lane);
+    addTally(lane);
+    first = end;
+  }
+  return judgeEpoch(entry, replica, lane);
+}
+/// A replica a workgroup: epoch after epoch, from the memory that the one before left, until it diverges.
+@compute @workgroup_size(LANES)
+fn residentChained(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32
+) {
+  let instance = linear(group, groups);
+  if (instance >= parameters.replicaCount) { return; }
+  instanceStart = instance * instanceWords;
+  let replica = parameters.firstReplica + instance;
+  var flags = tell(lane, atomicLoad(&replicas[instance * ${REPLICA_WORDS}u]));
+  var waiting = tell(lane, atomicLoad(&replicas[instance * ${REPLICA_WORDS}u + 1u]));
+  if ((flags & ${ReplicaFlag.ENDED}u) != 0u) { return; }
+  for (var index = parameters.first; index < parameters.end; index++) {
+    let entry = index * ${PROGRAM_EPOCH_WORDS}u;
+    if ((flags & ${ReplicaFlag.KNOWN}u) == 0u) {
+      if (!enterFromPlan(entry, lane)) { continue; }
+      waiting = 0u;
+    }
+    flags &= ~${ReplicaFlag.KNOWN}u;
+    if (!isReplayable(entry)) { continue; }
+    let relation = runEpoch(entry, replica, waiting, lane);
+    waiting = tell(lane, atomicLoad(&pending));
+    flags |= tell(lane, flagsAfter(entry, relation));
+    if ((flags & ${ReplicaFlag.DIVERGED}u) != 0u) {
+      flags |= ${ReplicaFlag.ENDED}u;
+      break;
+    }
+  }
+  if (lane == 0u) {
+    atomicStore(&replicas[instance * ${REPLICA_WORDS}u], flags);
+    atomicStore(&replicas[instance * ${REPLICA_WORDS}u + 1u], waiting);
+  }
+}
+/// An epoch of a replica a task: every one from its recorded state, in no order, a workgroup doing one after the other.
+@compute @workgroup_size(LANES)
+fn residentIsolated(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32
+) {
+  let instance = linear(group, groups);
+  instanceStart = instance * instanceWords;
+  for (var task = parameters.first + instance; task < parameters.end; task += groups.x * groups.y) {
+    let entry = (task % parameters.epochCount) * ${PROGRAM_EPOCH_WORDS}u;
+    let inWave = task / parameters.epochCount;
+    if (!isReplayable(entry) || !enterFromPlan(entry, lane)) { continue; }
+    let relation = runEpoch(entry, parameters.firstReplica + inWave, 0u, lane);
+    if (lane == 0u) { atomicOr(&replicas[inWave * ${REPLICA_WORDS}u], flagsAfter(entry, relation)); }
+    workgroupBarrier();
+  }
+}
+`;
