@@ -143,15 +143,19 @@ function findInFile(file: FileShape, { capacity }: LogHeader, loss: LogLoss): Fi
   const what = `the file has ${amount(bytes, 'byte')}, expected ${expectedBytes} for ${amount(capacity, 'record')}; `;
   if (lost === 0) {
     const fix = 'none needed to read it; whatever opens it to append (RingLog of vrrl does) makes it whole.';
-    return [finding('bodyTruncated', `${what}only unwritten ones are cut off`, fix, { severity: 'warning' })];
+    const unwritten = 'as far as its cursor tells, only unwritten ones are cut off';
+    return [finding('bodyTruncated', `${what}${unwritten}`, fix, { severity: 'warning' })];
   }
+  const { missing, torn } = loss;
+  const gone = [
+    ...(missing > 0 ? [`${amount(missing, 'written one')} ${missing === 1 ? 'is' : 'are'} missing`] : []),
+    ...(torn > 0 ? [`${torn} is cut in two`] : []),
+  ];
   return [
-    finding(
-      'bodyTruncated',
-      `${what}${loss.missing} written ones are missing and ${loss.torn} is cut in two`,
-      'look for a whole copy; the records that are left were read.',
-      { position: heldRecords, count: lost },
-    ),
+    finding('bodyTruncated', what + gone.join(' and '), 'look for a whole copy; the records that are left were read.', {
+      position: heldRecords,
+      count: lost,
+    }),
   ];
 }
 

@@ -33,7 +33,10 @@ export function judgeOccupancy(
   fromCursor: number,
 ): Occupancy {
   const { capacity, cursor } = header;
-  if (fromCursor === 0) return { occupied: cursor, newestFirst: 0, nextPosition: cursor };
+  if (fromCursor === 0) {
+    const occupied = held <= cursor && beganLate(columns) ? capacity : cursor;
+    return { occupied, newestFirst: 0, nextPosition: cursor };
+  }
   const last = columns.position[fromCursor - 1];
   const emptyAfter = collector.states.indexOf(PositionState.EMPTY, last + 1) !== -1;
   if (hasNotWrapped({ emptyAfter, missingAfter: held < capacity }, header, columns, fromCursor)) {
@@ -42,6 +45,15 @@ export function judgeOccupancy(
   const newestFirst = countNewestFirst(header, columns);
   const nextPosition = newestFirst === 0 ? cursor : (columns.position[newestFirst - 1] + 1) % capacity;
   return { occupied: capacity, newestFirst, nextPosition };
+}
+
+/**
+ * Whether the record at position 0 is of a later epoch than 0. Of a file that ends before its cursor could show more, that
+ * is the only sign of a wrap: the first record of all has EPOCH 0, unless its kernel was running already. Then nothing is
+ * lost behind the cursor, but to count too much as lost is better than to count too little.
+ */
+function beganLate({ length, position, epoch }: RecordColumns): boolean {
+  return length > 0 && position[0] === 0 && epoch[0] > 0;
 }
 
 /**

@@ -269,9 +269,12 @@ describe('a short file', () => {
   function mustHaveHeld(capacity: number, appended: number, bytes: number): number {
     const held = Math.floor((bytes - 32) / 64);
     const cursor = appended % capacity;
+    const model = makeModel(capacity, appended);
     if (appended < capacity) return appended;
-    // Only records from the cursor on show that a log has wrapped, and a first record alone could be in flight.
-    const showsWrap = held > cursor && !(cursor === 0 && held === 1);
+    // Records from the cursor on show that a log has wrapped, but a first record alone could be in flight; or a first
+    // position that is not of the first epoch.
+    const beganLate = held > 0 && (model.read(0)[0]?.epoch ?? 0) > 0;
+    const showsWrap = (held > cursor && !(cursor === 0 && held === 1)) || (held <= cursor && beganLate);
     const cutInTwo = bytes > recordAt(held) ? 1 : 0;
     return showsWrap ? capacity : Math.max(cursor, held + cutInTwo);
   }
@@ -294,6 +297,21 @@ describe('a short file', () => {
     );
     expect(scan.loss).toEqual({ ...NO_LOSS, missing: 2, torn: 1, lost: 3 });
     expect(theFinding(scan, 'bodyTruncated')).toMatchObject({ severity: 'damage', position: 4, count: 3 });
+  });
+
+  it('cut before its cursor has wrapped if it begins with a later epoch, and has lost all of its end', () => {
+    const model = makeModel(8, 21);
+    const scan = scanLogBytes(model.toBytes().slice(0, recordAt(4)));
+    expect(model.cursor).toBe(5);
+    expect(scan.loss).toEqual({ ...NO_LOSS, missing: 4, lost: 4 });
+    expect(theFinding(scan, 'bodyTruncated').message).toContain('; 4 written ones are missing. Fix');
+    expect([...scan.columns]).toEqual(model.read(0).slice(0, 4));
+  });
+
+  it('cut before its cursor has not wrapped as far as anybody can tell if it begins with the first epoch', () => {
+    const scan = scanLogBytes(makeModel(2, 3).toBytes().slice(0, recordAt(1)));
+    expect(scan.loss).toEqual(NO_LOSS);
+    expect(theFinding(scan, 'bodyTruncated').message).toContain('as far as its cursor tells');
   });
 
   it('of a log with the newest record at the cursor has not wrapped', () => {
