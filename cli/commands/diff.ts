@@ -38,7 +38,7 @@ export const addDiff: AddCommand = (program, context) => {
         try {
           const kernel = kernelOf(left.observations) ?? kernelOf(right.observations);
           const comparison = compareStreams(left, right, kernel);
-          for (const { name, lost } of [left, right]) if (lost > 0) io.note(lossNote(name, lost));
+          for (const side of [left, right]) for (const note of damageNotes(side)) io.note(note);
           const json = () => `${tidyJson({ schemaVersion: 1, left: leftPath, right: rightPath, ...comparison })}\n`;
           await io.write(options.json ? json() : renderComparison(io, left, right, comparison));
           context.exitCode = exitCodeOf(comparison.verdict);
@@ -58,8 +58,17 @@ interface OpenSide extends ComparedSide {
 }
 
 /** What was seen is in the other file, with a digest of the slots: it can be compared without the records. */
-function lossNote(name: string, lost: number): string {
-  return `vrrl: warning: ${name}: ${plural(lost, 'record')} lost; epochs are compared by what was seen. Fix: see vrrl verify ${name}.\n`;
+function damageNotes({ name, lost, plan }: OpenSide): string[] {
+  const strange =
+    plan?.epochs.filter(({ observed, isReplayable }) => observed !== undefined && !isReplayable).length ?? 0;
+  const found = [
+    ...(lost > 0 ? [`${plural(lost, 'record')} lost`] : []),
+    ...(strange > 0 ? [`${plural(strange, 'epoch')} not in the log as observed`] : []),
+  ];
+  if (found.length === 0) return [];
+  return [
+    `vrrl: warning: ${name}: ${found.join(', ')}; epochs are compared by what was seen. Fix: see vrrl verify ${name}.\n`,
+  ];
 }
 
 function openSide(path: string): OpenSide {

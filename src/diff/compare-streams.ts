@@ -65,6 +65,7 @@ class ComparisonInProgress {
   readonly #left: ComparedSide;
   readonly #right: ComparedSide;
   readonly #kernel: Kernel | undefined;
+  readonly #foreign: string | undefined;
   readonly #counts = { total: 0, agreeing: 0, diverging: 0, unknown: 0 };
   readonly #unknownEpochs: UnknownEpoch[] = [];
   #firstDivergence: Divergence | undefined;
@@ -75,11 +76,12 @@ class ComparisonInProgress {
     this.#left = left;
     this.#right = right;
     this.#kernel = kernel;
+    this.#foreign = foreignLog(left) ?? foreignLog(right);
   }
 
   addEpoch(ordinal: number): void {
     const counts = this.#counts;
-    const pair = pairOf(this.#left, this.#right, ordinal);
+    const pair = this.#foreign ?? pairOf(this.#left, this.#right, ordinal);
     const { verdict, reason } =
       typeof pair === 'string' ? unknown(pair) : judgePair(pair, ordinal === this.#nextJudged);
     counts.total += 1;
@@ -219,6 +221,16 @@ function startAlike({ left, right }: ObservedPair): boolean {
 /** How many slots were PUBLISHED already when an epoch began: what is left over, because every slot ends somehow. */
 function waitingBefore({ epoch }: ObservedSide): number {
   return epoch.done + epoch.faulted + epoch.pending - epoch.recordCount;
+}
+
+/**
+ * Why what was seen says nothing of a side's log; undefined if it does. A log that lost records still has some that prove
+ * it, or none at all; one with records of which none was observed is another log under the same name.
+ */
+function foreignLog({ name, plan }: ComparedSide): string | undefined {
+  if (plan === undefined || plan.columns.length === 0) return undefined;
+  const isProven = plan.epochs.some(({ observed, isReplayable }) => observed !== undefined && isReplayable);
+  return isProven ? undefined : `no epoch of the log ${name} is there as it was observed`;
 }
 
 /** Why the two sides cannot be taken to have run the same slots; undefined if they can. */

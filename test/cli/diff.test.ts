@@ -1,3 +1,4 @@
+import { copyFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { defineKernel } from '../../src/kernel/index.ts';
 import { vrrl, vrrlJson } from './fake-io.ts';
@@ -102,7 +103,17 @@ describe('diff', () => {
   test('a log that lost records is named on standard error', async () => {
     const damaged = damageRecord(copyRecording(folder.at('monday.vrrl'), folder.at('damaged.vrrl')), 3);
     const { err } = await vrrl(['diff', folder.at('tuesday.vrrl'), damaged]);
-    expect(err).toContain('1 record lost');
+    expect(err).toContain('1 record lost, 1 epoch not in the log as observed');
+  });
+
+  test('a log under the name of another one is not taken for it', async () => {
+    const renamed = copyRecording(folder.at('monday.vrrl'), folder.at('renamed.vrrl'));
+    copyFileSync(goldenLog('fresh-8x5'), renamed);
+    const { exitCode, unknownEpochs } = await compare(folder.at('monday.vrrl'), renamed);
+    expect({ exitCode, reason: unknownEpochs[0].reasons[0] }).toMatchObject({
+      exitCode: 3,
+      reason: expect.stringContaining('is there as it was observed'),
+    });
   });
 });
 

@@ -299,6 +299,18 @@ describe('two runs', () => {
     expect(comparison.unknownEpochs[0].epoch).toBe(1);
   });
 
+  it('of which one log is another one than what was seen are unknown, even if the same was seen', async () => {
+    const left = await recordRun(program, reference(), { kernel });
+    const other = await recordRun([[add(7, 180)], [add(8, 181)]], reference(), { kernel, startNs: LATER });
+    const comparison = compareStreams(sideOf('left', left), sideOf('right', { ...left, log: other.log }), kernel);
+    expect(comparison).toMatchObject({ verdict: 'unknown', epochs: { total: 4, unknown: 4 } });
+    expect(comparison.unknownEpochs[0].reasons).toEqual(['no epoch of the log right is there as it was observed']);
+    const blank = left.log.slice().fill(0, HEADER_BYTES);
+    expect(compareStreams(sideOf('left', left), sideOf('right', { ...left, log: blank }), kernel).verdict).toBe(
+      'agree',
+    );
+  });
+
   it('of which one stream has lost epochs are compared from where it knows the state again', async () => {
     const slots = [...program, [add(5, 171)], [add(6, 171)]];
     const left = await recordRun(slots, reference(), { kernel });
