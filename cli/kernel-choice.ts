@@ -1,9 +1,9 @@
 /** Which kernel a log is replayed with: the one given, the recorded one, or the built-in one with inferred sizes. */
 
 import { VrrlError } from '../src/base/errors.ts';
-import { defineKernel, finishKernel, type Kernel, kernelFromJson } from '../src/kernel/index.ts';
-import { MIN_CONTROL_WORDS } from '../src/protocol/index.ts';
+import { defineKernel, finishKernel, type Kernel, KernelError, kernelFromJson } from '../src/kernel/index.ts';
 import { inferSizes, type Recording } from '../src/replay/index.ts';
+import { withAdvice } from './exit.ts';
 import { kernelFromFile } from './user-modules.ts';
 
 export interface KernelChoice {
@@ -14,10 +14,14 @@ export interface KernelChoice {
   readonly notes: readonly string[];
 }
 
-export interface KernelOverrides {
-  readonly kernel?: string | undefined;
+/** Sizes asked for on the command line; those that are not stay as they are. */
+export interface SizeOverrides {
   readonly slotCount?: number | undefined;
   readonly controlWords?: number | undefined;
+}
+
+export interface KernelOverrides extends SizeOverrides {
+  readonly kernel?: string | undefined;
 }
 
 /**
@@ -33,7 +37,7 @@ export async function chooseKernel(
   needsKernel: boolean,
 ): Promise<KernelChoice> {
   if (overrides.kernel !== undefined) {
-    const kernel = resize(await kernelFromFile(overrides.kernel), overrides);
+    const kernel = resizeKernel(await kernelFromFile(overrides.kernel), overrides);
     return { kernel, source: 'given', notes: notesOnGiven(kernel, recording) };
   }
   const recorded = recording.observations?.header.kernel;
@@ -42,7 +46,7 @@ export async function chooseKernel(
   }
   if (recorded !== undefined) {
     const own = kernelFromJson(recorded);
-    const kernel = resize(own, overrides);
+    const kernel = resizeKernel(own, overrides);
     return { kernel, source: 'recorded', notes: notesOnOther(kernel, own) };
   }
   if (needsKernel) return assumeKernel(recording, overrides);
@@ -82,11 +86,7 @@ function assumeKernel({ scan }: Recording, overrides: KernelOverrides): KernelCh
   const inferred = inferSizes(scan.columns);
   const { slotCount = inferred.slotCount, controlWords = inferred.controlWords } = overrides;
   const how = (given: number | undefined) => (given === undefined ? 'inferred' : 'given');
-  const kernel = defineKernel({
-    name: 'built-in',
-    slotCount,
-    observableWords: Math.max(0, controlWords - MIN_CONTROL_WORDS),
-  });
+  const kernel = resizeKernel(defineKernel({ name: 'built-in' }), { slotCount, controlWords });
   const notes = [
     'the log names no kernel: the built-in one is assumed (--kernel FILE gives another)',
     `slots: ${slotCount} (${how(overrides.slotCount)}), control words: ${controlWords} (${how(overrides.controlWords)})`,
@@ -94,11 +94,19 @@ function assumeKernel({ scan }: Recording, overrides: KernelOverrides): KernelCh
   return { kernel, source: 'assumed', notes };
 }
 
-function resize(kernel: Kernel, { slotCount, controlWords }: KernelOverrides): Kernel {
-  if (slotCount === undefined && controlWords === undefined) return kernel;
-  return finishKernel({
-    ...kernel,
-    slotCount: slotCount ?? kernel.slotCount,
-    controlWords: controlWords ?? kernel.controlWords,
-  });
+/**
+ * A kernel in other sizes.
+ *
+ * @throws InputError if a handler names a word that is not there then.
+ */
+export function resizeKernel(kernel: Kernel, sizes: SizeOverrides): Kernel {
+  const { slotCount = kernel.slotCount, controlWords = kernel.controlWords } = sizes;
+  if (slotCount === kernel.slotCount && controlWords === kernel.controlWords) return kernel;
+  try {
+    return finishKernel({ ...kernel, slotCount, controlWords });
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    const own = `${kernel.slotCount} slots and ${kernel.controlWords} control words`;
+    throw withAdvice(error, `ask for other sizes; kernel ${kernel.name} was made for ${own}.`);
+  }
 }

@@ -2,12 +2,13 @@
 
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { InputError } from '../src/base/errors.ts';
-import { defineKernel, finishKernel, type Kernel } from '../src/kernel/index.ts';
+import { defineKernel, type Kernel } from '../src/kernel/index.ts';
 import { MAX_CAPACITY } from '../src/log/index.ts';
 import { type SlotLine, SlotLineReader, type SlotRequest } from '../src/record/index.ts';
 import { findWorkload, type WorkloadPlan } from '../src/workloads/index.ts';
 import { isBackendModule } from './backends.ts';
 import type { Io } from './io.ts';
+import { resizeKernel } from './kernel-choice.ts';
 import { readAll, STANDARD_INPUT } from './log-source.ts';
 import { kernelFromFile } from './user-modules.ts';
 
@@ -143,8 +144,7 @@ async function openSlots(path: string): Promise<FileHandle> {
 async function slotKernel(options: SourceOptions): Promise<Kernel> {
   const kernel =
     options.kernel === undefined ? defineKernel({ name: 'built-in' }) : await kernelFromFile(options.kernel);
-  const { slotCount = kernel.slotCount, controlWords = kernel.controlWords } = options;
-  return finishKernel({ ...kernel, slotCount, controlWords });
+  return resizeKernel(kernel, options);
 }
 
 /**

@@ -157,6 +157,7 @@ describe('record and what is there already', () => {
     ['a folder of slots', () => ['--slots', folder.at('')]],
     ['a backend that is not there', () => ['--slots', slots(), '--backend', 'cuda']],
     ['a kernel that is not there', () => ['--slots', slots(), '--kernel', folder.at('none.mjs')]],
+    ['control words that the handlers need', () => ['--slots', slots(), '--control-words', '160']],
     ['sizes that cannot be', () => ['--slots', slots(), '--control-words', '12']],
   ])('--force loses nothing to %s', async (_, options) => {
     fs.writeFileSync(log, 'mine');

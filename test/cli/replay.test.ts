@@ -366,6 +366,14 @@ describe('replay refuses', () => {
     expect({ exitCode, err }).toMatchObject({ exitCode: 2, err: expect.stringContaining('observes other words') });
   });
 
+  test('sizes that its handlers do not fit, in the words of its options', async () => {
+    for (const log of [folder.at('sound.vrrl'), goldenLog('fresh-8x5')]) {
+      const { err, exitCode } = await vrrl(['replay', log, '--control-words', '160']);
+      expect({ exitCode, err }).toMatchObject({ exitCode: 2, err: expect.stringContaining('it has 160 words') });
+      expect(err).toMatch(/Fix: ask for other sizes; kernel .* was made for \d+ slots and \d+ control words\.\n$/);
+    }
+  });
+
   test('isolated replay without recorded states', async () => {
     const { exitCode } = await vrrl(['replay', folder.at('sound.vrrl'), '--no-observations', '--mode', 'isolated']);
     expect(exitCode).toBe(2);
