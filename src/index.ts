@@ -25,6 +25,7 @@ export {
   RingLog,
   scanLog,
   scanLogBytes,
+  TruncatedBodyError,
   TruncatedHeaderError,
   ZeroCapacityError,
 } from './log/index.ts';
