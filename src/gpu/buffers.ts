@@ -9,8 +9,8 @@ export function uploadWords(device: GPUDevice, words: Uint32Array, usage: number
   // A binding of no bytes is refused.
   const size = Math.max(words.byteLength, 4 * WORD_BYTES);
   const buffer = device.createBuffer({ size, usage: usage | GPUBufferUsage.COPY_DST });
-  // Never shared memory here; the type leaves that open.
-  device.queue.writeBuffer(buffer, 0, words as Uint32Array<ArrayBuffer>);
+  // Never shared memory here; the type leaves that open. Deno ends the whole process over an empty array.
+  if (words.length > 0) device.queue.writeBuffer(buffer, 0, words as Uint32Array<ArrayBuffer>);
   return buffer;
 }
 
