@@ -9,6 +9,7 @@ export {
   type Failure,
   type Progress,
 } from './failure.ts';
+export type { WireFault } from './faults.ts';
 export {
   encodeFrame,
   encodeFrameHeader,
@@ -37,9 +38,33 @@ export {
   MessageType,
   type MessageTypeName,
   messageName,
+  PROGRAMS_FEATURE,
   WIRE_PROTOCOL,
   WIRE_VERSION,
 } from './message-types.ts';
+export {
+  decodeLoad,
+  encodeLoad,
+  encodeSegment,
+  LoadWord,
+  type ProgramFit,
+  SegmentReader,
+  SegmentWord,
+} from './program.ts';
+export {
+  CAPTURED_RELATIONS,
+  CapturedWord,
+  decodeReplay,
+  decodeReplayed,
+  decodeReplayProgress,
+  encodeReplay,
+  encodeReplayed,
+  encodeReplayProgress,
+  type ReplayContext,
+  type Replayed,
+  type ReplayRequest,
+  type WireOutcome,
+} from './replay.ts';
 export {
   type Drained,
   decodeDrained,
@@ -53,6 +78,5 @@ export {
   RunWord,
   runPayloadBytes,
   type SlotToRun,
-  type WireFault,
 } from './run.ts';
 export { decodeWords, encodeWords } from './snapshot.ts';

@@ -20,8 +20,16 @@ export const MessageType = {
   STOP: 11,
   FAILED: 12,
   PROGRESS: 13,
+  LOAD: 32,
+  SEGMENT: 33,
+  REPLAY: 34,
+  REPLAYED: 35,
+  UNLOAD: 36,
 } as const;
 export type MessageTypeName = keyof typeof MessageType;
+
+/** What READY's features have if the runner replays whole programs: LOAD, SEGMENT, REPLAY, UNLOAD. */
+export const PROGRAMS_FEATURE = 'programs';
 
 /** From here up numbers are nobody's: a runtime and its own host may use them between themselves. */
 export const FIRST_PRIVATE_TYPE = 0x8000_0000;

@@ -3,7 +3,8 @@
 import { WORD_BYTES } from '../base/words.ts';
 import { ARGUMENT_COUNT } from '../protocol/index.ts';
 import { WireError } from './errors.ts';
-import { oneLine } from './json.ts';
+import { encodeFaults, readFaults, type WireFault } from './faults.ts';
+import { decodeText, WordReader } from './word-reader.ts';
 
 /** A slot as RUN carries it. */
 export interface SlotToRun {
@@ -78,40 +79,22 @@ export function decodeRun(payload: Uint8Array): SlotToRun[] {
   });
 }
 
-/** A fault as DRAINED carries it. */
-export interface WireFault {
-  readonly slotIndex: number;
-  readonly opcode: number;
-  readonly words: readonly [number, number];
-  /** A sentence without a full stop; empty where the host knows the kernel and can explain the words. */
-  readonly text: string;
-}
-
 export interface Drained {
   readonly done: number;
   readonly pending: readonly number[];
   readonly faults: readonly WireFault[];
 }
 
-const MAX_TEXT_LENGTH = 400;
-
 export function encodeDrained({ done, pending, faults }: Drained): Uint8Array {
-  const texts = faults.map(({ text }) => new TextEncoder().encode(text));
-  const textWords = texts.reduce((sum, text) => sum + Math.ceil(text.length / WORD_BYTES), 0);
-  const words = new Uint32Array(3 + pending.length + 5 * faults.length + textWords);
-  const bytes = new Uint8Array(words.buffer);
+  const ended = encodeFaults(faults);
+  const payload = new Uint8Array((3 + pending.length) * WORD_BYTES + ended.length);
+  const words = new Uint32Array(payload.buffer, 0, 3 + pending.length);
   words[0] = done;
   words[1] = pending.length;
   words.set(pending, 2);
-  let at = 2 + pending.length;
-  words[at++] = faults.length;
-  for (const [index, fault] of faults.entries()) {
-    words.set([fault.slotIndex, fault.opcode, ...fault.words, texts[index].length], at);
-    at += 5;
-    bytes.set(texts[index], at * WORD_BYTES);
-    at += Math.ceil(texts[index].length / WORD_BYTES);
-  }
-  return bytes;
+  words[2 + pending.length] = faults.length;
+  payload.set(ended, words.byteLength);
+  return payload;
 }
 
 /** @throws WireError if a count reaches beyond the payload, or something is left behind the last fault. */
@@ -119,13 +102,7 @@ export function decodeDrained(payload: Uint8Array): Drained {
   const words = new WordReader(payload, 'DRAINED');
   const done = words.next('done');
   const pending = words.take(words.next('pendingCount'), 'pending');
-  const faultCount = words.next('faultCount');
-  const faults: WireFault[] = [];
-  // Pushed one by one: a count that lies must not allocate what it announces.
-  for (let index = 0; index < faultCount; index += 1) {
-    const [slotIndex, opcode, first, second, textBytes] = words.take(5, 'faults');
-    faults.push({ slotIndex, opcode, words: [first, second], text: words.text(textBytes) });
-  }
+  const faults = readFaults(words, words.next('faultCount'));
   words.expectEnd();
   return { done, pending, faults };
 }
@@ -149,51 +126,4 @@ export function encodeRefused({ position, text }: Refused): Uint8Array {
 export function decodeRefused(payload: Uint8Array): Refused {
   const position = new WordReader(payload, 'REFUSED').next('position');
   return { position, text: decodeText(payload.subarray(WORD_BYTES)) };
-}
-
-/** Bytes that are no UTF-8 cost a character, not the message. */
-function decodeText(bytes: Uint8Array): string {
-  return oneLine(new TextDecoder().decode(bytes), MAX_TEXT_LENGTH);
-}
-
-/** Takes words from the front of a payload, wherever it lies in memory. */
-class WordReader {
-  readonly #view: DataView;
-  readonly #what: string;
-  #at = 0;
-
-  constructor(payload: Uint8Array, what: string) {
-    this.#view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-    this.#what = what;
-  }
-
-  next(name: string): number {
-    this.#expect(WORD_BYTES, name);
-    this.#at += WORD_BYTES;
-    return this.#view.getUint32(this.#at - WORD_BYTES, true);
-  }
-
-  take(count: number, name: string): number[] {
-    this.#expect(count * WORD_BYTES, name);
-    return Array.from({ length: count }, () => this.next(name));
-  }
-
-  /** Text, padded to whole words. */
-  text(byteCount: number): string {
-    const padded = Math.ceil(byteCount / WORD_BYTES) * WORD_BYTES;
-    this.#expect(padded, 'text');
-    const start = this.#view.byteOffset + this.#at;
-    this.#at += padded;
-    return decodeText(new Uint8Array(this.#view.buffer, start, byteCount));
-  }
-
-  expectEnd(): void {
-    const left = this.#view.byteLength - this.#at;
-    if (left !== 0) throw new WireError(`${this.#what}: ${left} bytes are left behind its end`);
-  }
-
-  #expect(byteCount: number, name: string): void {
-    if (this.#at + byteCount <= this.#view.byteLength) return;
-    throw new WireError(`${this.#what}: it ends before its ${name} do`);
-  }
 }
