@@ -1,7 +1,7 @@
 /** What a runner says when it cannot answer. */
 
-import { asBackendFault } from '../backend/index.ts';
-import { VrrlError } from '../base/errors.ts';
+import { asBackendFault, BackendFaultError } from '../backend/index.ts';
+import { InputError, VrrlError } from '../base/errors.ts';
 import { encodeFailure, type Failure, type Frame, MessageType, oneLine, WireError } from '../wire/index.ts';
 
 const MAX_TEXT_LENGTH = 1_000;
@@ -12,11 +12,23 @@ export function declined(kind: string, message: string, fix: string): Frame {
   return failed({ kind, message, fix, usable: true });
 }
 
-/** What was thrown, as an answer. A request that could not be read has changed nothing; anything else may have. */
+/**
+ * What was thrown, as an answer. A request that could not be read, or that asked for what there is not, has changed
+ * nothing; anything else may have.
+ */
 export function failureOf(error: unknown, backend: string): Frame {
   if (error instanceof WireError) return declined('protocol', error.what, error.fix);
+  if (error instanceof InputError) return declined('unavailable', error.what, error.fix);
+  if (error instanceof VrrlError && !(error instanceof BackendFaultError)) {
+    return failed({ kind: 'crash', message: error.what, fix: error.fix });
+  }
   const { kind, what, fix, evidence } = asBackendFault(error, backend);
   return failed({ kind, message: withoutPrefix(what), fix, evidence });
+}
+
+/** Bytes that are no frames: there is nothing that could be read after them. */
+export function broken(error: WireError): Frame {
+  return failed({ kind: 'protocol', message: error.what, fix: error.fix });
 }
 
 /** HELLO offered something that cannot be run, which is not the backend's doing. */

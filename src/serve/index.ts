@@ -1,2 +1,4 @@
 /** The runner's side of the backend protocol: any `Backend` behind two streams of bytes. */
-export { RunnerServer, type ServeOptions, serveBackend, type Write } from './runner-server.ts';
+export type { Write } from './outlet.ts';
+export { RunnerServer, type ServeOptions, serveBackend } from './runner-server.ts';
+export type { SlotJudge } from './served-backend.ts';

@@ -8,7 +8,6 @@ import type { Backend } from '../backend/index.ts';
 import { type Kernel, kernelFromJson } from '../kernel/index.ts';
 import {
   decodeHello,
-  encodeFrameHeader,
   encodeReady,
   type Frame,
   FrameReader,
@@ -17,15 +16,15 @@ import {
   MessageType,
   messageName,
   type OfferedKernel,
+  PROGRAMS_FEATURE,
   type Ready,
   WIRE_VERSION,
   WireError,
 } from '../wire/index.ts';
-import { declined, failureOf, unusableKernel } from './failures.ts';
+import { broken, declined, failureOf, unusableKernel } from './failures.ts';
+import { Outlet, ProgressReport, type Write } from './outlet.ts';
 import { DONE, ServedBackend, type SlotJudge } from './served-backend.ts';
-
-/** Takes a frame in pieces. They are not changed afterwards, so they may wait in a pipe. */
-export type Write = (...pieces: Uint8Array[]) => Promise<void> | void;
+import { ServedPrograms } from './served-programs.ts';
 
 export interface ServeOptions {
   /**
@@ -69,16 +68,25 @@ export async function serveBackend(
   }
 }
 
+/** A backend, once there is one. */
+interface Served {
+  readonly steps: ServedBackend;
+  /** If the backend takes programs up. */
+  readonly programs: ServedPrograms | undefined;
+}
+
 /** The same for whoever has bytes pushed at him. */
 export class RunnerServer {
-  readonly #write: Write;
   readonly #options: ServeOptions;
+  readonly #outlet: Outlet;
   readonly #reader = new FrameReader(HOST_MAX_PAYLOAD_BYTES);
-  #served: ServedBackend | undefined;
+  #served: Served | undefined;
+  /** The longest payload that the host takes. */
+  #maxAnswerBytes = HOST_MAX_PAYLOAD_BYTES;
   #isOver = false;
 
   constructor(write: Write, options: ServeOptions) {
-    this.#write = write;
+    this.#outlet = new Outlet(write);
     this.#options = options;
   }
 
@@ -86,12 +94,17 @@ export class RunnerServer {
    * Takes the next bytes, and answers the requests that are whole by now; to be called again when it has resolved.
    *
    * @returns whether the conversation goes on.
-   * @throws WireError if they are no frames.
+   * @throws WireError if they are no frames; the host has been told.
    */
   async receive(piece: Uint8Array): Promise<boolean> {
     this.#reader.push(piece);
-    for (let frame = this.#next(); frame !== undefined && !this.#isOver; frame = this.#next()) {
-      await this.#send(await this.#answer(frame));
+    try {
+      for (let frame = this.#next(); frame !== undefined; frame = this.#next()) {
+        await this.#outlet.send(this.#fitting(await this.#answer(frame)));
+      }
+    } catch (error) {
+      if (error instanceof WireError) await this.#outlet.send(broken(error));
+      throw error;
     }
     return !this.#isOver;
   }
@@ -106,7 +119,11 @@ export class RunnerServer {
     this.#isOver = true;
     const served = this.#served;
     this.#served = undefined;
-    await served?.backend.stop();
+    try {
+      await served?.programs?.unload();
+    } finally {
+      await served?.steps.backend.stop();
+    }
   }
 
   #next(): Frame | undefined {
@@ -118,46 +135,72 @@ export class RunnerServer {
     try {
       return await this.#handle(type, payload);
     } catch (error) {
-      return failureOf(error, this.#served?.backend.name ?? 'runner');
+      return failureOf(error, this.#served?.steps.backend.name ?? 'runner');
     }
+  }
+
+  #fitting(answer: Frame): Frame {
+    const { length } = answer.payload;
+    if (length <= this.#maxAnswerBytes) return answer;
+    const what = `${messageName(answer.type)} takes ${length} bytes, and the host takes ${this.#maxAnswerBytes}`;
+    return declined('out-of-memory', what, 'ask for less at once.');
   }
 
   #handle(type: number, payload: Uint8Array): Promise<Frame> | Frame {
     if (type === MessageType.HELLO) return this.#greet(payload);
     if (type === MessageType.STOP) return this.#stop();
-    const served = this.#served;
-    if (served === undefined) return declined('protocol', `${messageName(type)} came before HELLO`, 'say HELLO first.');
-    if (type === MessageType.START) return served.start();
-    if (type === MessageType.RUN) return served.run(payload);
-    if (type === MessageType.OBSERVE) return served.observe();
-    if (type === MessageType.RESTORE && served.backend.restore !== undefined) return served.restore(payload);
-    const fix = 'ask only for what READY says that it has.';
-    return declined('protocol', `${messageName(type)} is no request that it knows`, fix);
+    if (this.#served === undefined) {
+      return declined('protocol', `${messageName(type)} came before HELLO`, 'say HELLO first.');
+    }
+    const { steps, programs } = this.#served;
+    const unknown = declined('protocol', `it has no ${messageName(type)}`, 'ask for what READY says that it has.');
+    return step(steps, type, payload) ?? this.#replay(programs, type, payload) ?? unknown;
+  }
+
+  #replay(programs: ServedPrograms | undefined, type: number, payload: Uint8Array): Promise<Frame> | undefined {
+    if (type === MessageType.LOAD) return programs?.load(payload);
+    if (type === MessageType.SEGMENT) return programs?.add(payload);
+    if (type === MessageType.REPLAY) return programs?.replay(payload, new ProgressReport(this.#outlet));
+    if (type === MessageType.UNLOAD) return programs?.unload();
+    return undefined;
   }
 
   async #greet(payload: Uint8Array): Promise<Frame> {
     if (this.#served !== undefined) return declined('protocol', 'HELLO came twice', 'say it once.');
     const hello = decodeHello(payload);
-    const { makeBackend, runsOfferedKernel = true, judgeSlot } = this.#options;
+    const { makeBackend, runsOfferedKernel = true } = this.#options;
     let kernel: Kernel | undefined;
     try {
       if (hello.kernel !== null && runsOfferedKernel) kernel = acceptKernel(hello.kernel);
     } catch (error) {
       return unusableKernel(error);
     }
-    this.#served = new ServedBackend(await makeBackend(hello, kernel), kernel, judgeSlot);
+    const backend = await makeBackend(hello, kernel);
+    try {
+      this.#served = this.#serve(backend, kernel);
+    } catch (error) {
+      await backend.stop();
+      throw error;
+    }
+    this.#maxAnswerBytes = hello.maxPayloadBytes;
     return { type: MessageType.READY, payload: encodeReady(this.#ready(this.#served)) };
   }
 
-  #ready({ backend, kernel }: ServedBackend): Parameters<typeof encodeReady>[0] {
-    const { name, slotCount, layout, epochWord } = backend;
+  #serve(backend: Backend, kernel: Kernel | undefined): Served {
+    const steps = new ServedBackend(backend, kernel, this.#options.judgeSlot);
+    return { steps, programs: backend.load === undefined ? undefined : new ServedPrograms(steps) };
+  }
+
+  #ready({ steps, programs }: Served): Parameters<typeof encodeReady>[0] {
+    const { name, slotCount, layout, epochWord, restore } = steps.backend;
     const { device = () => ({}), features = [], probes = [] } = this.#options;
     return {
       ...{ version: WIRE_VERSION, name, slotCount, layout, maxPayloadBytes: HOST_MAX_PAYLOAD_BYTES },
       ...(epochWord === undefined ? {} : { epochWord }),
-      canRestore: backend.restore !== undefined,
-      kernel: kernel?.identity ?? null,
-      ...{ features, device: device(), probes },
+      canRestore: restore !== undefined,
+      kernel: steps.kernel?.identity ?? null,
+      features: [...(programs === undefined ? [] : [PROGRAMS_FEATURE]), ...features],
+      ...{ device: device(), probes },
     };
   }
 
@@ -166,10 +209,14 @@ export class RunnerServer {
     await this.close();
     return DONE;
   }
+}
 
-  async #send({ type, payload }: Frame): Promise<void> {
-    await this.#write(encodeFrameHeader(type, payload.length), payload);
-  }
+function step(steps: ServedBackend, type: number, payload: Uint8Array): Promise<Frame> | undefined {
+  if (type === MessageType.START) return steps.start();
+  if (type === MessageType.RUN) return steps.run(payload);
+  if (type === MessageType.OBSERVE) return steps.observe();
+  if (type === MessageType.RESTORE && steps.backend.restore !== undefined) return steps.restore(payload);
+  return undefined;
 }
 
 /** @throws KernelError if the definition is none; WireError if it is another kernel than was announced. */

@@ -1,8 +1,8 @@
 /** A backend as its requests see it: payloads in, answers out, and a look at all slots of a RUN before one is published. */
 
-import { type Backend, type DrainReport, isPromise, PublishError } from '../backend/index.ts';
+import { type Backend, type DrainReport, isPromise, layoutOf, PublishError } from '../backend/index.ts';
 import type { Kernel, SlotFault } from '../kernel/index.ts';
-import { resolveLayout } from '../observe/index.ts';
+import type { ResolvedLayout } from '../observe/index.ts';
 import {
   decodeRun,
   decodeWords,
@@ -24,15 +24,16 @@ export class ServedBackend {
   readonly backend: Backend;
   /** The host's, which explains the words of its faults; undefined if the backend runs something of its own. */
   readonly kernel: Kernel | undefined;
-  readonly snapshotWords: number;
+  readonly layout: ResolvedLayout;
   readonly #judge: SlotJudge;
   /** Slots that were published and have not been reported as ended. */
   readonly #occupied = new Set<number>();
 
+  /** @throws BackendFaultError if the backend is not what it says. */
   constructor(backend: Backend, kernel: Kernel | undefined, judge: SlotJudge = () => undefined) {
     this.backend = backend;
     this.kernel = kernel;
-    this.snapshotWords = resolveLayout(backend.layout).snapshotWords;
+    this.layout = layoutOf(backend);
     this.#judge = judge;
   }
 
@@ -62,17 +63,23 @@ export class ServedBackend {
   }
 
   async observe(): Promise<Frame> {
-    const snapshot = new Uint32Array(this.snapshotWords);
+    const snapshot = new Uint32Array(this.layout.snapshotWords);
     await this.backend.observe(snapshot);
     return { type: MessageType.WORDS, payload: encodeWords(snapshot) };
   }
 
   async restore(payload: Uint8Array): Promise<Frame> {
-    const snapshot = new Uint32Array(this.snapshotWords);
+    const snapshot = new Uint32Array(this.layout.snapshotWords);
     decodeWords(payload, snapshot, 'RESTORE');
     await this.backend.restore?.(snapshot);
     this.#occupied.clear();
     return DONE;
+  }
+
+  /** A fault that the host can explain by itself needs no text. */
+  wireFault({ slotIndex, opcode, reason, message, words }: SlotFault): WireFault {
+    const isExplained = this.kernel !== undefined && reason !== 'UNKNOWN';
+    return { slotIndex, opcode, words, text: isExplained ? '' : message };
   }
 
   /** The first slot that cannot be published. */
@@ -98,14 +105,8 @@ export class ServedBackend {
   #drained({ done, pending, faults }: DrainReport): Frame {
     this.#occupied.clear();
     for (const slotIndex of pending) this.#occupied.add(slotIndex);
-    const wireFaults = faults.map((fault) => this.#wireFault(fault));
+    const wireFaults = faults.map((fault) => this.wireFault(fault));
     return { type: MessageType.DRAINED, payload: encodeDrained({ done, pending, faults: wireFaults }) };
-  }
-
-  /** A fault that the host can explain by itself needs no text. */
-  #wireFault({ slotIndex, opcode, reason, message, words }: SlotFault): WireFault {
-    const isExplained = this.kernel !== undefined && reason !== 'UNKNOWN';
-    return { slotIndex, opcode, words, text: isExplained ? '' : message };
   }
 }
 
