@@ -3,7 +3,15 @@
  * says. Slots are gathered here and sent with the drain, so that an epoch costs a round trip and not one a slot.
  */
 
-import { type Backend, BackendFaultError, type DrainReport, PublishError, type Slot } from '../src/backend/index.ts';
+import {
+  type Backend,
+  BackendFaultError,
+  type DrainReport,
+  type LoadedProgram,
+  PublishError,
+  type ReplayProgram,
+  type Slot,
+} from '../src/backend/index.ts';
 import { isWord } from '../src/base/words.ts';
 import {
   explainFault,
@@ -24,12 +32,14 @@ import {
   type Hello,
   helloFor,
   MessageType,
+  PROGRAMS_FEATURE,
   type Ready,
   type Refused,
   RunPayload,
   WireError,
   type WireFault,
 } from '../src/wire/index.ts';
+import { expectEmpty, ProcessProgram } from './process-program.ts';
 import { type RunnerOptions, RunnerProcess } from './runner-process.ts';
 
 export interface ProcessBackendOptions extends RunnerOptions {
@@ -50,6 +60,7 @@ export class ProcessBackend implements Backend {
   readonly layout: ObservationLayout;
   readonly epochWord?: number;
   readonly restore?: (snapshot: Uint32Array) => Promise<void>;
+  readonly load?: (program: ReplayProgram) => Promise<LoadedProgram | undefined>;
   /** What the runner said about itself. */
   readonly ready: Ready;
   readonly #options: ProcessBackendOptions;
@@ -62,6 +73,8 @@ export class ProcessBackend implements Backend {
   #occupiedCount = 0;
   #runner: RunnerProcess | undefined;
   #starting: Promise<void> | undefined;
+  /** The runner has one at most. */
+  #program: ProcessProgram | undefined;
 
   /**
    * Starts the process and shakes hands, since the name and the layout are the runner's to say.
@@ -84,6 +97,7 @@ export class ProcessBackend implements Backend {
     this.layout = ready.layout;
     if (ready.epochWord !== undefined) this.epochWord = ready.epochWord;
     if (ready.canRestore) this.restore = (snapshot) => this.#restore(snapshot);
+    if (hasPrograms(ready)) this.load = (program) => this.#load(program);
     const { kernel } = options;
     if (ready.kernel !== null && kernel !== undefined) this.#explainWithKernel = faultExplainer(kernel);
     this.#occupied = new Uint8Array(ready.slotCount);
@@ -166,6 +180,7 @@ export class ProcessBackend implements Backend {
     const isSame =
       ready.slotCount === this.slotCount &&
       ready.canRestore === this.ready.canRestore &&
+      hasPrograms(ready) === hasPrograms(this.ready) &&
       ready.epochWord === this.epochWord &&
       JSON.stringify(ready.layout) === JSON.stringify(this.layout);
     if (isSame) return runner;
@@ -177,6 +192,23 @@ export class ProcessBackend implements Backend {
   async #restore(snapshot: Uint32Array): Promise<void> {
     await this.runner.ask(MessageType.RESTORE, encodeWords(snapshot), { [MessageType.DONE]: expectEmpty });
     this.#forgetSlots();
+  }
+
+  async #load(program: ReplayProgram): Promise<LoadedProgram | undefined> {
+    const { runner } = this;
+    this.#forgetSlots();
+    this.#program?.replace();
+    const { ready, name, slotCount } = this;
+    const fit = { slotCount, layout: resolveLayout(ready.layout) };
+    const explain = (fault: WireFault) => this.#explain(fault);
+    this.#program = await ProcessProgram.load(program, {
+      runner,
+      name,
+      fit,
+      explain,
+      maxPayloadBytes: ready.maxPayloadBytes,
+    });
+    return this.#program;
   }
 
   #notRunning(): BackendFaultError {
@@ -271,8 +303,8 @@ function kernelProblem(kernel: Kernel | undefined, ready: Ready): string | undef
   return isSame ? undefined : "its layout is not the kernel's";
 }
 
-function expectEmpty(payload: Uint8Array): void {
-  if (payload.length !== 0) throw new WireError(`DONE has ${payload.length} bytes, expected none`);
+function hasPrograms({ features }: Ready): boolean {
+  return features.includes(PROGRAMS_FEATURE);
 }
 
 function beyondRing(slotIndex: number, slotCount: number): PublishError {

@@ -29,6 +29,8 @@ import {
 import { type ChildEnd, type ChildOptions, RunnerChild } from './runner-child.ts';
 
 export interface RunnerOptions extends ChildOptions {
+  /** What errors call it until it has said its name. Default: its program. */
+  readonly name?: string;
   /** A runner that is silent for longer while a request waits counts as hung. Default 60,000. */
   readonly deadlineMs?: number;
   /** How long it has to end by itself when it is told to stop. Default 2,000. */
@@ -38,8 +40,10 @@ export interface RunnerOptions extends ChildOptions {
 export interface RequestOptions {
   /** Instead of the runner's. PROGRESS begins it anew. */
   readonly deadlineMs?: number;
-  /** Called with the payload of each PROGRESS before the answer; borrowed. */
+  /** Called with the payload of each PROGRESS before the answer; borrowed. If it is none, this throws a WireError. */
   readonly onProgress?: (payload: Uint8Array) => void;
+  /** What a fault that comes in the place of the answer has in its evidence. */
+  readonly evidence?: () => Readonly<Record<string, string | number>>;
 }
 
 /** What an answer of each type that is an answer at all means. */
@@ -67,7 +71,7 @@ export class RunnerProcess {
   readonly #waiting: Waiting[] = [];
   /** Answers by the name of what they answer. */
   readonly #answered = new Map<string, number>();
-  /** What errors call it: its program, until it has said its name. */
+  /** What errors call it: what the host calls it, until it has said its name. */
   #name: string;
   #maxPayloadBytes = MAX_HELLO_BYTES;
   #deadline: NodeJS.Timeout | undefined;
@@ -77,7 +81,7 @@ export class RunnerProcess {
   /** @throws BackendFaultError if there is no such program, or it cannot be started. */
   static async spawn(options: RunnerOptions): Promise<RunnerProcess> {
     checkDeadline(options.deadlineMs ?? DEFAULT_DEADLINE_MS);
-    const name = nameOf(options.command);
+    const name = options.name ?? nameOf(options.command);
     try {
       return new RunnerProcess(await RunnerChild.spawn(options), name, options);
     } catch (cause) {
@@ -214,6 +218,7 @@ export class RunnerProcess {
     try {
       options.onProgress?.(payload);
     } catch (error) {
+      if (error instanceof WireError) throw error;
       // The listener's error is its caller's; the conversation goes on.
       reject(error);
     }
@@ -295,6 +300,7 @@ export class RunnerProcess {
     const [waiting] = this.#waiting;
     const known = {
       ...evidence,
+      ...waiting?.options.evidence?.(),
       answered: answered === '' ? 'nothing' : answered,
       ...(waiting === undefined ? {} : { request: messageName(waiting.type) }),
       ...(this.#child.errorTail === '' ? {} : { standardError: this.#child.errorTail }),
