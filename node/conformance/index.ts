@@ -6,6 +6,7 @@ import { helloFor } from '../../src/wire/index.ts';
 import { ProcessBackend } from '../process-backend.ts';
 import { BACKEND_CHECKS, comparesWithReference, withBackend } from './backend-checks.ts';
 import { type CheckReport, runCheck } from './check.ts';
+import { PROGRAMS_CHECK } from './program-checks.ts';
 import { RawRunner } from './raw-runner.ts';
 import { RUNNER_CHECKS } from './runner-checks.ts';
 import { GUESSED_PROBES, KERNEL_PROBES, type Probes, Subject } from './subject.ts';
@@ -31,7 +32,8 @@ export async function checkBackend(
   probes: Probes = kernel === undefined ? GUESSED_PROBES : KERNEL_PROBES,
 ): Promise<CheckReport[]> {
   const reports: CheckReport[] = [];
-  for (const check of [...BACKEND_CHECKS, ...(kernel === undefined ? [] : [comparesWithReference(kernel)])]) {
+  const ofKernel = kernel === undefined ? [] : [comparesWithReference(kernel)];
+  for (const check of [...BACKEND_CHECKS, PROGRAMS_CHECK, ...ofKernel]) {
     const report = await runCheck(check.name, async () => {
       const backend = await make();
       return withBackend(backend, () => check.attempt(new Subject(backend, probes)));

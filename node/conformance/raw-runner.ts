@@ -15,6 +15,8 @@ import { Violation } from './check.ts';
 
 export class RawRunner {
   readonly child: RunnerChild;
+  /** The payloads of every PROGRESS so far. */
+  readonly progress: Uint8Array[] = [];
   readonly #reader = new FrameReader(HOST_MAX_PAYLOAD_BYTES);
   readonly #timeoutMs: number;
   #arrived: () => void = () => {};
@@ -50,7 +52,10 @@ export class RawRunner {
     const deadline = performance.now() + this.#timeoutMs;
     for (;;) {
       const frame = this.#reader.next();
-      if (frame?.type === MessageType.PROGRESS) continue;
+      if (frame?.type === MessageType.PROGRESS) {
+        this.progress.push(frame.payload);
+        continue;
+      }
       if (frame !== undefined || this.#hasEnded) return frame;
       const left = deadline - performance.now();
       if (left <= 0) {

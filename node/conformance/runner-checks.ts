@@ -19,6 +19,7 @@ import {
   WIRE_VERSION,
 } from '../../src/wire/index.ts';
 import { type Check, Skipped, Violation } from './check.ts';
+import { readsPrograms } from './program-frames.ts';
 import type { RawRunner } from './raw-runner.ts';
 import type { Probes } from './subject.ts';
 
@@ -37,6 +38,7 @@ export const RUNNER_CHECKS: readonly Check<RunnerSubject>[] = [
   { name: 'order', attempt: answersInOrder },
   { name: 'unknown-request', attempt: survivesTheUnknown },
   { name: 'long-frame', attempt: refusesLongFrames },
+  { name: 'program-frames', attempt: readsPrograms },
   { name: 'stop', attempt: stops },
   { name: 'closed-input', attempt: endsWithItsInput },
 ];
