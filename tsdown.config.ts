@@ -7,6 +7,7 @@ const configuration: ReturnType<typeof defineConfig> = defineConfig({
     'src/*/index.ts',
     'node/index.ts',
     'node/threads-worker.js',
+    'node/gpu/runner.ts',
     'node/kernel-resolver.js',
     'cli/main.ts',
   ],

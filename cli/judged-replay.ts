@@ -32,6 +32,7 @@ export interface ReplayFlags {
   readonly seed?: number | undefined;
   readonly workers?: number | undefined;
   readonly deadlineMs?: number | undefined;
+  readonly adapter?: string | undefined;
   readonly observations?: string | boolean | undefined;
   readonly assumeFresh?: true | undefined;
   readonly save?: string | undefined;

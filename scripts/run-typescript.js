@@ -18,6 +18,7 @@ const LOADED_BY_NAME = [
   'src/*/index.ts',
   'node/index.ts',
   'node/threads-worker.js',
+  'node/gpu/runner.ts',
   'node/kernel-resolver.js',
   'cli/main.ts',
 ];

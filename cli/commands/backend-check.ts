@@ -4,7 +4,7 @@ import { commandWords } from '../../node/command-words.ts';
 import { type CheckReport, checkBackend, checkRunner } from '../../node/conformance/index.ts';
 import { type BackendFactory, BackendFaultError } from '../../src/backend/index.ts';
 import { defineKernel, type Kernel } from '../../src/kernel/index.ts';
-import { backendFactory, EXEC, isBackendModule } from '../backends.ts';
+import { ADAPTER_HELP, type BackendOptions, backendFactory, EXEC, isBackendModule } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -28,8 +28,9 @@ export const addBackendCheck: AddCommand = (program, context) => {
   program
     .command('backend-check')
     .description('check that a backend, or a runner in another process, does what vrrl relies on')
-    .argument('<backend>', 'exec:COMMAND, the path of a module, reference or threads')
+    .argument('<backend>', 'exec:COMMAND, the path of a module, reference, threads, dawn or wgpu')
     .option('--kernel <file>', 'the kernel to offer, as a module or in JSON; default: the built-in one')
+    .option('--adapter <name>', ADAPTER_HELP)
     .option('--deadline-ms <n>', 'how long an answer may take', integer(1, 86_400_000), DEFAULT_TIMEOUT_MS)
     .option('--json', 'print one JSON object')
     .addHelpText('after', AFTER_HELP)
@@ -37,7 +38,7 @@ export const addBackendCheck: AddCommand = (program, context) => {
       const { io } = context;
       const kernel =
         options.kernel === undefined ? defineKernel({ name: 'built-in' }) : await kernelFromFile(options.kernel);
-      const checks = await checkByName(io, name, kernel, options.deadlineMs);
+      const checks = await checkByName(io, name, kernel, options);
       const failed = checks.filter(({ result }) => result === 'fail').length;
       if (options.json) {
         await io.write(`${tidyJson({ schemaVersion: 1, backend: name, conforms: failed === 0, checks })}\n`);
@@ -46,10 +47,17 @@ export const addBackendCheck: AddCommand = (program, context) => {
     });
 };
 
-async function checkByName(io: Io, name: string, kernel: Kernel, timeoutMs: number): Promise<CheckReport[]> {
+async function checkByName(
+  io: Io,
+  name: string,
+  kernel: Kernel,
+  options: BackendOptions & { readonly deadlineMs: number },
+): Promise<CheckReport[]> {
   try {
-    if (name.startsWith(EXEC)) return await checkRunner(commandWords(name.slice(EXEC.length)), { kernel, timeoutMs });
-    const factory = await backendFactory(name, kernel, { deadlineMs: timeoutMs }, io.note);
+    if (name.startsWith(EXEC)) {
+      return await checkRunner(commandWords(name.slice(EXEC.length)), { kernel, timeoutMs: options.deadlineMs });
+    }
+    const factory = await backendFactory(name, kernel, options, io.note);
     await makeOnce(factory);
     return await checkBackend(factory, { kernel: isBackendModule(name) ? undefined : kernel });
   } catch (error) {

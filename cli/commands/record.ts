@@ -5,7 +5,7 @@ import { MAX_CAPACITY } from '../../src/log/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
 import type { RecordedEpoch, RecordingSession } from '../../src/record/index.ts';
 import { workloads } from '../../src/workloads/index.ts';
-import { backendFactory, isBackendModule } from '../backends.ts';
+import { ADAPTER_HELP, backendFactory, isBackendModule } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -42,7 +42,12 @@ export const addRecord: AddCommand = (program, context) => {
     .option('--workload <name>', 'publish what a built-in workload makes of --input')
     .option('--input <file>', 'the file that the workload works on, or - for standard input')
     .option('--slots <file>', 'publish slots read as JSON lines from a file, or from standard input with -')
-    .option('--backend <name>', 'reference, threads, or the path of a module with a backend of your own', 'threads')
+    .option(
+      '--backend <name>',
+      'reference, threads, dawn, wgpu, or the path of a module with a backend of your own',
+      'threads',
+    )
+    .option('--adapter <name>', ADAPTER_HELP)
     .option('--kernel <file>', 'a module whose default export is a kernel, or one in JSON (with --slots)')
     .option('--slot-count <n>', 'slots of the ring', integer(1, MAX_SLOT_COUNT))
     .option('--control-words <n>', 'words of control memory (with --slots)', integer(160, 1 << 24))
@@ -80,6 +85,7 @@ interface RecordOptions extends SourceOptions {
   readonly capacity: number;
   readonly workers?: number | undefined;
   readonly deadlineMs?: number | undefined;
+  readonly adapter?: string | undefined;
   readonly force?: true | undefined;
   readonly quiet?: true | undefined;
 }

@@ -5,6 +5,7 @@ import type { RecordingFiles } from '../../node/recording-files.ts';
 import { VERSION } from '../../node/version.ts';
 import { ObservationFormatError } from '../../src/observe/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
+import { ADAPTER_HELP } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOfJudgement, withAdvice } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -30,10 +31,13 @@ export const addReplay: AddCommand = (program, context) => {
     .command('replay')
     .description('replay a log on fresh backends and compare every epoch with what was recorded')
     .argument('<log>', 'log file, or - for standard input')
-    .option('--backend <list>', 'backends: reference, threads, or paths of modules with backends of your own', list, [
-      'reference',
-      'threads',
-    ])
+    .option(
+      '--backend <list>',
+      'backends: reference, threads, dawn, wgpu, or paths of modules with backends of your own',
+      list,
+      ['reference', 'threads'],
+    )
+    .option('--adapter <name>', ADAPTER_HELP)
     .option('--replicas <n>', 'how often to replay on each backend', integer(1, 10_000_000), 10)
     .addOption(
       new Option('--mode <mode>', 'where epochs start from')
