@@ -225,10 +225,10 @@ function waitingBefore({ epoch }: ObservedSide): number {
 
 /**
  * Why what was seen says nothing of a side's log; undefined if it does. A log that lost records still has some that prove
- * it, or none at all; one with records of which none was observed is another log under the same name.
+ * it; one of which nothing was observed is another log under the same name, as far as anybody can tell.
  */
 function foreignLog({ name, plan }: ComparedSide): string | undefined {
-  if (plan === undefined || plan.columns.length === 0) return undefined;
+  if (plan === undefined) return undefined;
   const isProven = plan.epochs.some(({ observed, isReplayable }) => observed !== undefined && isReplayable);
   return isProven ? undefined : `no epoch of the log ${name} is there as it was observed`;
 }
