@@ -60,14 +60,27 @@ function judgeEpoch(epochs: readonly EpochReplay[]): Verdict {
   // What one backend could not do takes nothing from what another one showed.
   const clear = epochs.filter(hasNoReasons);
   if (clear.some((epoch) => epoch.contradictedEpochWord !== undefined)) return 'diverge';
-  // A backend that counts by itself hands back only some of what is odd.
-  if (clear.some((epoch) => epoch.replicasDiffering > 0)) return 'diverge';
+  if (clear.some((epoch) => countsDifferent(epoch, epochs))) return 'diverge';
   const relation = relateAll(outcomesWithExpected(clear));
   if (relation === 'different') return 'diverge';
   if (relation === 'unknown' || clear.length < epochs.length) return 'unknown';
   // A backend that never came here because it had diverged before has said nothing about this epoch.
   if (epochs.length === 0 || epochs.some((epoch) => epoch.replicas === 0)) return 'unknown';
   return isAlone(epochs) ? 'unknown' : 'agree';
+}
+
+/**
+ * Whether replicas differ that no listed outcome tells of: a backend that counts by itself hands back only some of what is
+ * odd. Where nothing was recorded they may differ from what an earlier backend showed: that counts if nothing stands
+ * against any of them, and for the backend alone only if it differs from itself.
+ */
+function countsDifferent(
+  { expected, replicas, replicasDiffering, unlistedCount }: EpochReplay,
+  all: readonly EpochReplay[],
+): boolean {
+  if (replicasDiffering === 0 || unlistedCount === 0) return false;
+  if (expected !== undefined || replicasDiffering < replicas) return true;
+  return all.length > 1 && all.every(hasNoReasons);
 }
 
 function hasNoReasons({ unknownReasons }: EpochReplay): boolean {

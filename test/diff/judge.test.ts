@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Judgement, judge, type Verdict } from '../../src/diff/index.ts';
 import type { ObservationLayout } from '../../src/observe/index.ts';
-import { planReplay, type ReplayMode, type ReplayPlan, replayOn } from '../../src/replay/index.ts';
+import { type EpochReplay, planReplay, type ReplayMode, type ReplayPlan, replayOn } from '../../src/replay/index.ts';
 import {
   logOnly,
   namedEpochs,
@@ -258,6 +258,20 @@ const anyScenario: fc.Arbitrary<Scenario> = fc
       }),
   );
 
+/** The others differ from the first outcome of a backend on which something faulted later: whose fault it is, nobody knows. */
+const faultBesideTheFirstOutcome: Scenario = {
+  ...ofWords(undefined, [[0], [0]], [[1], [1]], [[1], [1]]),
+  backends: [
+    [0, 0],
+    [1, 1],
+    [1, 1],
+  ].map((words, backend) =>
+    words.map((word, replica) => {
+      return [{ words: [word, 7, 0, 0, 0, 0, 0], faults: backend === 0 && replica === 1 ? [FAULT] : [], pending: [] }];
+    }),
+  ),
+};
+
 describe('the judgement of any recording and any replays', () => {
   it('agrees, diverges or cannot tell exactly where a comparison of everything with everything does', async () => {
     const verdictsSeen = new Set<string>();
@@ -290,7 +304,7 @@ describe('the judgement of any recording and any replays', () => {
       }
       verdictsSeen.add(`${judgement.verdict} ${judgement.oddOneOut?.source}`);
     });
-    await fc.assert(property, { numRuns: 1_500 });
+    await fc.assert(property, { numRuns: 1_500, examples: [[faultBesideTheFirstOutcome]] });
     // Otherwise the scenarios prove nothing.
     expect(verdictsSeen).toContain('agree undefined');
     expect(verdictsSeen).toContain('unknown undefined');
@@ -364,6 +378,15 @@ describe('a backend that differs from itself', () => {
     expect(backends.map(({ divergedReplicas }) => divergedReplicas?.count)).toEqual([2, 1, 0]);
   });
 
+  it('is told apart from one that differs from another one where nothing was recorded, which blames nobody', async () => {
+    const judgement = await judgeScenario(ofWords(undefined, [[1], [1]], [[2], [2]]));
+    expect(judgement.verdict).toBe('diverge');
+    expect(judgement.backends.map(({ differsFromItself, verdict }) => [differsFromItself, verdict])).toEqual([
+      [false, 'agree'],
+      [false, 'agree'],
+    ]);
+  });
+
   it('is told without a recording too, where replicas are compared with the first one', async () => {
     const judgement = await judgeScenario(ofWords(undefined, [[1], [2]], [[1], [1]]));
     expect(judgement).toMatchObject({ verdict: 'diverge', comparedWith: 'replays' });
@@ -372,6 +395,43 @@ describe('a backend that differs from itself', () => {
       [false, 'agree', expect.objectContaining({ count: 0, total: 2 })],
     ]);
     expect(judgement.firstDivergence).toMatchObject({ comparedWith: 'backend0', backend: 'backend0', replica: 1 });
+  });
+});
+
+describe('replicas that a backend counted, and of which it handed nothing back,', () => {
+  const changed = ({ epoch, expected, outcomes }: EpochReplay, change: Partial<EpochReplay>): EpochReplay => ({
+    epoch,
+    expected,
+    outcomes,
+    unlistedCount: 0,
+    replicas: 1,
+    replicasDiffering: 0,
+    unknownReasons: [],
+    contradictedEpochWord: undefined,
+    ...change,
+  });
+
+  it.each<[string, number[] | undefined, { against: string[]; replicas: number; listed: boolean }, Verdict]>([
+    ['diverge from the recording', [1], { against: [], replicas: 1, listed: false }, 'diverge'],
+    ['whatever stands against another backend', [1], { against: ['x'], replicas: 1, listed: false }, 'diverge'],
+    ['or from what an earlier backend showed', undefined, { against: [], replicas: 1, listed: false }, 'diverge'],
+    ['unless that cannot be judged', undefined, { against: ['x'], replicas: 1, listed: false }, 'unknown'],
+    ['or if others of them do not', undefined, { against: ['x'], replicas: 2, listed: true }, 'diverge'],
+  ])('%s', async (_case, recorded, { against, replicas, listed }, verdict) => {
+    const plan = await planOf(ofWords(recorded, [[1]]));
+    const backends = [0, 1].map(
+      (index) => new ScriptedBackend(`b${index}`, layoutWith(false), () => ({ words: [1, 7, 0, 0, 0, 0, 0] })),
+    );
+    const [first, second] = await replayOnAll(plan, backends);
+    const outcomes = listed ? second.epochs[0].outcomes : [];
+    const judgement = judge(plan, [
+      { ...first, epochs: [changed(first.epochs[0], { unknownReasons: against })] },
+      {
+        ...second,
+        epochs: [changed(second.epochs[0], { outcomes, replicas, replicasDiffering: 1, unlistedCount: 1 })],
+      },
+    ]);
+    expect(judgement.verdict).toBe(verdict);
   });
 });
 
