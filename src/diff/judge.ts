@@ -29,6 +29,7 @@ export function judge(plan: ReplayPlan, replays: readonly BackendReplay[], kerne
   const count = (verdict: Verdict) => verdicts.filter((each) => each === verdict).length;
   const firstIndex = verdicts.indexOf('diverge');
   const hasFault = replays.some((replay) => replay.fault !== undefined);
+  const odd = firstIndex < 0 ? undefined : oddOneOut(plan, replays, firstIndex);
   return {
     verdict: wholeVerdict(verdicts, hasFault),
     comparedWith: plan.observations === undefined ? 'replays' : 'recording',
@@ -40,8 +41,8 @@ export function judge(plan: ReplayPlan, replays: readonly BackendReplay[], kerne
       unknown: count('unknown'),
       notReached: verdicts.filter((verdict, index) => verdict === 'unknown' && isNotReached(replays, index)).length,
     },
-    firstDivergence: firstIndex < 0 ? undefined : firstDivergence(plan, replays, firstIndex, kernel),
-    oddOneOut: firstIndex < 0 ? undefined : oddOneOut(plan, replays, firstIndex),
+    firstDivergence: firstIndex < 0 ? undefined : firstDivergence(plan, replays, firstIndex, kernel, odd),
+    oddOneOut: odd,
     backends: replays.map((replay) => judgeBackend(replay, verdicts)),
     unknownEpochs: unknownEpochs(plan, replays, verdicts),
     notes: plan.notes,
@@ -142,19 +143,25 @@ function outcomeCount(epoch: EpochReplay): number {
   return epoch.outcomes.length + (epoch.unlistedCount > 0 ? 1 : 0);
 }
 
-/** What is expected is the recorded outcome, or the first that the first backend had, unless only others differ. */
+/**
+ * What is expected is the recorded outcome; where nothing was recorded, what all but the odd one had, or else the first
+ * outcome that the first backend had, unless only others differ.
+ */
 function firstDivergence(
   plan: ReplayPlan,
   replays: readonly BackendReplay[],
   index: number,
   kernel: Kernel | undefined,
+  odd: OddOneOut | undefined,
 ): Divergence | undefined {
   const contradicting = replays.find(
     ({ epochs }) => hasNoReasons(epochs[index]) && epochs[index].contradictedEpochWord !== undefined,
   );
   if (contradicting !== undefined) return contradictedEpoch(contradicting, index);
   const clear = replays.filter((replay) => hasNoReasons(replay.epochs[index]));
-  const pair = differentPair(outcomesOf(plan, clear, index));
+  const isOdd = ({ source }: OutcomeSource) => source === odd?.source && source !== RECORDING;
+  const outcomes = outcomesOf(plan, clear, index);
+  const pair = differentPair([...outcomes.filter((each) => !isOdd(each)), ...outcomes.filter(isOdd)]);
   if (pair === undefined) return undefined;
   const [expected, seen] = pair;
   const layout = replays[0].layout;

@@ -355,6 +355,11 @@ describe('the odd one out', () => {
     expect(judgement.oddOneOut).toEqual({ source: 'backend0', epoch: 1, others: ['recording', 'backend1'] });
   });
 
+  it('is what was seen, and the others are what was expected, even if it ran first', async () => {
+    const { firstDivergence } = await judgeScenario(ofWords(undefined, [[2]], [[1]], [[1]]));
+    expect(firstDivergence).toMatchObject({ comparedWith: 'backend1', expected: '1', backend: 'backend0', seen: '2' });
+  });
+
   it('is told among backends of one name', async () => {
     const scenario = ofWords([1], [[1]], [[2]]);
     const plan = await planOf(scenario);
