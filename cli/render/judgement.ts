@@ -78,7 +78,9 @@ export function renderDivergence(divergence: Divergence, colours: Colours): stri
   const { epoch, deviceEpoch, where, region, differenceCount, kind } = divergence;
   const inRegion = where === region ? '' : ` (region ${region})`;
   const things = kind === 'record' ? 'record' : 'word';
-  const more = differenceCount > 1 ? [`  ${plural(differenceCount - 1, `more ${things}`)} of that region differ`] : [];
+  const others = differenceCount - 1;
+  const verb = others === 1 ? 'differs' : 'differ';
+  const more = others > 0 ? [`  ${plural(others, `more ${things}`)} of that region ${verb}`] : [];
   return [
     `first divergence: epoch ${epoch} (EPOCH ${deviceEpoch}), ${colours.bold(where)}${inRegion}`,
     `  expected ${divergence.expected} (${divergence.comparedWith})`,
