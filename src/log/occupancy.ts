@@ -81,12 +81,15 @@ function hasNotWrapped(
   return someBeforeCursor ? isNewer(columns, first, newestBeforeCursor) : last === 0;
 }
 
+/** A year. Nobody lets a log lie for longer and then goes on with it. */
+const LONGEST_STEP_NS = 31_536_000_000_000_000n;
+
 /**
  * How many of a full log's first records were in truth written last, by a writer that was killed before it moved the
  * cursor. 0 unless everything speaks for it:
  *
  * - the records on both sides of the cursor are there, and the one at the cursor is newer than the one before it: later by
- *   the clock, and not of an earlier epoch;
+ *   the clock, though not by years as where a clock forgot the date, and not of an earlier epoch;
  * - the clock goes back at exactly one place, right after the records in question;
  * - and if they are several (a batch was being written), the epoch goes back at that place too and nowhere else. A clock
  *   that somebody set back looks like a batch; an epoch that goes back with it does not come from that.
@@ -96,6 +99,7 @@ function countNewestFirst({ capacity, cursor }: LogHeader, columns: RecordColumn
   if (last < 1 || columns.position[0] !== cursor) return 0;
   if (columns.position[last] !== (cursor + capacity - 1) % capacity) return 0;
   if (!isNewer(columns, 0, last)) return 0;
+  if (columns.timestampNs[0] - columns.timestampNs[last] > LONGEST_STEP_NS) return 0;
   const count = findOnlyDescent(columns.length, (index) => timestampGoesBack(columns, index));
   if (count <= 1) return count;
   const epochCount = findOnlyDescent(columns.length, (index) => columns.epoch[index] < columns.epoch[index - 1]);

@@ -105,6 +105,18 @@ describe('killed between record and cursor', () => {
     expect(kinds(scanLogBytes(model.toBytes()))).toEqual(['full', 'timestampsNotMonotone']);
   });
 
+  it('is not assumed if the clock went back by years, as one that forgets the date does', () => {
+    for (const [ageNs, expected] of [
+      [31_536_000_000_000_000n, ['newestRecordFirst', 'full']],
+      [31_536_000_000_000_001n, ['full', 'timestampsNotMonotone', 'epochNotMonotone']],
+    ] as const) {
+      const model = makeModel(4, 6);
+      const { timestampNs } = makeRecord(5);
+      model.writeRecord({ ...makeRecord(6), timestampNs: timestampNs + ageNs }, model.cursor);
+      expect(kinds(scanLogBytes(model.toBytes()))).toEqual(expected);
+    }
+  });
+
   it('is not assumed if the clock goes back somewhere else too', () => {
     const model = makeModel(8, 13);
     model.writeRecord(makeRecord(13), model.cursor);
