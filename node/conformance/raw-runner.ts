@@ -1,6 +1,7 @@
 /** A runner at the level of bytes, for checks that send what a well-behaved host would not. */
 
 import {
+  decodeFailure,
   encodeFrame,
   encodeHello,
   type Frame,
@@ -70,7 +71,7 @@ export class RawRunner {
   async expect(type: number, toWhat: string): Promise<Frame> {
     const frame = await this.next(toWhat);
     if (frame?.type === type) return frame;
-    const seen = frame === undefined ? 'the end of the process' : messageName(frame.type);
+    const seen = frame === undefined ? 'the end of the process' : described(frame);
     throw new Violation(`the answer to ${toWhat} is ${seen}`, `answer with ${messageName(type)}.`);
   }
 
@@ -114,4 +115,9 @@ export class RawRunner {
       };
     });
   }
+}
+
+function described({ type, payload }: Frame): string {
+  const name = messageName(type);
+  return type === MessageType.FAILED ? `${name}: ${decodeFailure(payload).message}` : name;
 }

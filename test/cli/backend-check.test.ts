@@ -46,6 +46,34 @@ describe('backend-check', () => {
     expect(wrong.exitCode).toBe(1);
   });
 
+  const served = (...words: string[]) => {
+    return exec([process.execPath, path.join(ROOT, 'test/backend/runners/served-runner.mjs'), ...words]);
+  };
+
+  test('a backend behind our own server conforms, and so does its replaying of programs', async () => {
+    const resultOf = ({ checks }: Checked, check: string) => checks.find(({ name }) => name === check)?.result;
+    for (const [kind, result] of [
+      ['plain', 'skip'],
+      ['programs', 'pass'],
+    ]) {
+      const checked = await check(served(kind));
+      expect(failedChecks(checked), JSON.stringify(checked.checks)).toEqual([]);
+      for (const name of ['programs', 'program-frames']) expect(resultOf(checked, name)).toBe(result);
+      expect(resultOf(checked, 'reference')).toBe('pass');
+    }
+  });
+
+  test.each([
+    ['declines', []],
+    ['other-words', ['programs']],
+    ['all-the-same', ['programs']],
+    ['takes-any-segment', ['program-frames']],
+    ['replays-nothing', ['program-frames']],
+  ])('a runner whose programs are wrong (%s) fails where it should', async (fault, names) => {
+    const checked = await check(served('programs', fault));
+    expect(failedChecks(checked), JSON.stringify(checked.checks)).toEqual(names);
+  });
+
   test.each([
     ['dirty-start', ['start']],
     ['forgets-a-slot', ['start', 'accounting', 'restore', 'epochs', 'full-ring']],

@@ -164,7 +164,7 @@ describe('the other messages', () => {
       epochWord: 2,
       canRestore: true,
       kernel: 'k',
-      features: ['resident'],
+      features: ['programs'],
       device: { name: 'g' },
     };
     expect(decodeReady(encodeReady(all))).toEqual(all);

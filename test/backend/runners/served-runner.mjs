@@ -3,6 +3,7 @@
 //   node served-runner.mjs [plain | programs] [fault]
 
 import { ReferenceBackend } from '../../../dist/src/backend/index.js';
+import { InputError } from '../../../dist/src/index.js';
 import { defineKernel } from '../../../dist/src/kernel/index.js';
 import { digestSnapshot, hasOverflowed, resolveLayout } from '../../../dist/src/observe/index.js';
 import { digestFaults } from '../../../dist/src/record/index.js';
@@ -10,7 +11,7 @@ import { serveBackend } from '../../../dist/src/serve/index.js';
 import { withPrograms } from './stepped-programs.mjs';
 
 const [kind = 'plain', fault = ''] = process.argv.slice(2);
-const Type = { DONE: 4, REPLAYED: 35, PROGRESS: 13 };
+const Type = { DONE: 4, FAILED: 12, PROGRESS: 13, REPLAYED: 35 };
 
 function makeBackend(_hello, kernel = defineKernel({ name: 'built-in' })) {
   const backend = new ReferenceBackend(kernel);
@@ -29,12 +30,14 @@ function misbehaving(program) {
   const run = async (options) => {
     const onProgress = (epochs) => {
       options.onProgress?.(epochs);
+      // Standard output is written to before this returns, so that the host hears of it all the same.
+      if (fault === 'slow') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
       if (fault === 'dies' && epochs === 3) {
         process.stderr.write('the device went away\n');
         process.exit(3);
       }
     };
-    if (fault === 'unknown-stress' && options.stress !== undefined) throw new Error('no such stress');
+    if (fault === 'no-stress' && options.stress !== undefined) throw new InputError('there is no stress', 'use none.');
     const result = await program.run({ ...options, onProgress });
     if (fault === 'hangs') await new Promise((resolve) => setTimeout(resolve, 1_000_000));
     if (fault === 'other-words') for (const { snapshot } of result.captured) snapshot[40] ^= 1;
@@ -59,11 +62,25 @@ function write(header, payload) {
     new DataView(header.buffer).setUint32(0, 8, true);
     return send(header, payload.subarray(0, 8));
   }
+  // Says that it has done what it has refused.
+  if (fault === 'takes-any-segment' && type === Type.FAILED && isAbout(payload, 'SEGMENT: '))
+    return send(words(0, Type.DONE));
+  if (fault === 'replays-nothing' && type === Type.FAILED && isAbout(payload, 'no program')) {
+    return send(words(4, Type.REPLAYED, 0));
+  }
   if (fault === 'cut-result' && type === Type.REPLAYED) {
     new DataView(header.buffer).setUint32(0, payload.length - 4, true);
     return send(header, payload.subarray(0, -4));
   }
   return send(header, payload);
+}
+
+function isAbout(payload, text) {
+  return new TextDecoder().decode(payload).includes(text);
+}
+
+function words(...list) {
+  return new Uint8Array(Uint32Array.from(list).buffer);
 }
 
 function send(...pieces) {
