@@ -15,6 +15,7 @@ import {
   encodeLoad,
   encodeReplay,
   encodeSegment,
+  MAX_PROGRAM_REGIONS,
   MessageType,
   type ProgramFit,
   WireError,
@@ -51,6 +52,7 @@ export class ProcessProgram implements LoadedProgram {
    * @throws BackendFaultError if the runner failed, now or before.
    */
   static async load(program: ReplayProgram, on: ProgramRunner): Promise<ProcessProgram | undefined> {
+    if (on.fit.layout.regions.length > MAX_PROGRAM_REGIONS) return undefined;
     try {
       const isLoaded = await send(program, on);
       return isLoaded ? new ProcessProgram(program.head, on) : undefined;

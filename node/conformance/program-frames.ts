@@ -11,6 +11,7 @@ import {
   encodeSegment,
   type Failure,
   type Frame,
+  MAX_PROGRAM_REGIONS,
   MessageType,
   messageName,
   PROGRAMS_FEATURE,
@@ -28,8 +29,9 @@ const REQUEST = { mode: 'chained', replicas: REPLICAS } as const;
 
 export async function readsPrograms({ raw, hello, ready, probes }: RunnerSubject): Promise<string> {
   if (!ready.features.includes(PROGRAMS_FEATURE)) throw new Skipped(`its features have no "${PROGRAMS_FEATURE}"`);
-  await raw.begin(hello);
   const layout = resolveLayout(ready.layout);
+  if (layout.regions.length > MAX_PROGRAM_REGIONS) throw new Skipped('it has more regions than programs can have');
+  await raw.begin(hello);
   const slot = { slotIndex: 0, ...probes.slots[0] };
   const epoch = { batches: [[slot]], flags: ProgramEpochFlag.REPLAYABLE };
   const signatureWords = layout.regions.length * DIGEST_WORDS + 5;

@@ -47,6 +47,7 @@ export {
   encodeLoad,
   encodeSegment,
   LoadWord,
+  MAX_PROGRAM_REGIONS,
   type ProgramFit,
   SegmentReader,
   SegmentWord,

@@ -33,6 +33,9 @@ export const SegmentWord = {
   EPOCHS: 5,
 } as const;
 
+/** Regions that the mask of an expectation has room for; a layout with more has no programs. */
+export const MAX_PROGRAM_REGIONS = 32;
+
 /** Words of a signature behind the digests of the regions. */
 const SIGNATURE_TALLY_WORDS = 5;
 const ALL_FLAGS = Object.values(ProgramEpochFlag).reduce((sum, flag) => sum + flag, 0);

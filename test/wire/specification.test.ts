@@ -28,6 +28,7 @@ import {
   LoadWord,
   MAX_FAILED_BYTES,
   MAX_HELLO_BYTES,
+  MAX_PROGRAM_REGIONS,
   MessageType,
   PROGRAMS_FEATURE,
   RUN_SLOT_WORDS,
@@ -128,6 +129,7 @@ describe('the specification of the backend protocol says what the code has', () 
     expect(wordsOf(table('An **epoch** of a segment:', 'word', 'field', 'value'), 1)).toEqual(ProgramEpochWord);
     const flags = Object.entries(ProgramEpochFlag).map(([name, value]) => `${value} ${name.toLowerCase()}`);
     expect(spec).toContain(`| ${flags.join(', ')}, added up`);
+    expect(spec).toContain(`The mask has room for ${MAX_PROGRAM_REGIONS} regions`);
     expect(spec).toContain(`or 0x${NONE.toString(16)} `);
   });
 
