@@ -34,3 +34,27 @@ export async function compilePipelines<Name extends string>(
   // fromEntries forgets which names there are.
   return Object.fromEntries(pipelines) as Record<Name, GPUComputePipeline>;
 }
+
+/**
+ * Pipelines over one layout that were asked for before: drivers take long to compile one, and the same kernel is replayed
+ * again and again.
+ */
+export class PipelineCache {
+  readonly layout: GPUBindGroupLayout;
+  readonly #device: GPUDevice;
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+
+  constructor(device: GPUDevice, entries: readonly GPUBindGroupLayoutEntry[]) {
+    this.#device = device;
+    this.layout = device.createBindGroupLayout({ entries });
+  }
+
+  pipeline(code: string, entryPoint: string): Promise<GPUComputePipeline> {
+    const key = `${entryPoint}\n${code}`;
+    const known = this.#pipelines.get(key);
+    if (known !== undefined) return known;
+    const made = compilePipelines(this.#device, code, this.layout, [entryPoint]).then((all) => all[entryPoint]);
+    this.#pipelines.set(key, made);
+    return made;
+  }
+}

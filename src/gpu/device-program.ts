@@ -25,9 +25,9 @@ import { type Kernel, planMemory, touchesOwnSlotOnly } from '../kernel/index.ts'
 import type { ResolvedLayout } from '../observe/index.ts';
 import { downloadWords, uploadTables, uploadWords, zeroWords } from './buffers.ts';
 import { readCaptured } from './captured.ts';
-import { compilePipelines } from './compile.ts';
+import type { PipelineCache } from './compile.ts';
 import { DeviceClock } from './device-clock.ts';
-import { MAX_DIGESTED_REGIONS } from './digest-wgsl.ts';
+import { LEAST_LANES, MAX_DIGESTED_REGIONS } from './digest-wgsl.ts';
 import { type FaultExplainer, faultExplainer } from './faults.ts';
 import {
   CAPTURED_HEAD_WORDS,
@@ -83,15 +83,20 @@ interface UploadedSegment {
   readonly states: GPUBuffer;
 }
 
-/** Replicas that run together, and the buffers that they run in. */
-interface Wave {
-  readonly first: number;
-  readonly count: number;
+/** Buffers that instances run in, kept from run to run. */
+interface Space {
+  /** How many fit. */
   readonly instanceCount: number;
   readonly memory: GPUBuffer;
   readonly instances: GPUBuffer;
-  readonly replicas: GPUBuffer;
   readonly results: GPUBuffer;
+}
+
+/** Replicas that run together. */
+interface Wave extends Space {
+  readonly first: number;
+  readonly count: number;
+  readonly replicas: GPUBuffer;
 }
 
 /** A run, as far as all of its submissions share it. */
@@ -113,9 +118,7 @@ export class DeviceProgram implements LoadedProgram {
   readonly #layout: ResolvedLayout;
   readonly #head: ProgramHead;
   readonly #options: DeviceProgramOptions;
-  readonly #bindings: GPUBindGroupLayout;
-  /** By entry point and lanes: drivers take long to compile one, so none is made before it is needed. */
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #pipelines: PipelineCache;
   readonly #tables: GPUBuffer;
   readonly #parameters: GPUBuffer;
   readonly #clock: DeviceClock;
@@ -125,20 +128,24 @@ export class DeviceProgram implements LoadedProgram {
   readonly #explain: FaultExplainer;
   #submissionSlots = FIRST_SUBMISSION_SLOTS;
   #submissionCount = 0;
+  #space: Space | undefined;
 
   constructor(
     device: GPUDevice,
     kernel: Kernel,
     layout: ResolvedLayout,
     head: ProgramHead,
+    pipelines: PipelineCache,
     options: DeviceProgramOptions,
   ) {
     this.#device = device;
     this.#kernel = kernel;
     this.#layout = layout;
     this.#head = head;
-    this.#options = options;
-    this.#bindings = device.createBindGroupLayout({ entries: BINDINGS });
+    // Rows of shares are read four at a time, too.
+    const lanes = Math.max(LEAST_LANES, options.lanes - (options.lanes % 4));
+    this.#options = { ...options, lanes };
+    this.#pipelines = pipelines;
     this.#tables = uploadTables(device, kernel);
     this.#parameters = uploadWords(device, new Uint32Array(PARAMETERS.length), GPUBufferUsage.UNIFORM);
     this.#clock = new DeviceClock(device);
@@ -170,10 +177,8 @@ export class DeviceProgram implements LoadedProgram {
     const stress = checkedStress(options.stress);
     const shape = options.shape ?? 'wide';
     const pipelines = await this.#pipelinesFor(shape, options.mode, stress.lanes);
-    const results = zeroWords(this.#device, this.#resultWords());
     const { instanceCount, waveSize } = this.#sizes(options);
-    const memory = zeroWords(this.#device, (instanceCount * this.#instanceBytes) / WORD_BYTES + SCRATCH_WORDS);
-    const instances = zeroWords(this.#device, instanceCount * INSTANCE_STATE_WORDS);
+    const space = this.#spaceFor(instanceCount);
     const flags = new FlagCounts();
     let epochsRun = 0;
     const onEpochs = (count: number) => {
@@ -181,20 +186,16 @@ export class DeviceProgram implements LoadedProgram {
       options.onProgress?.(epochsRun);
     };
     this.#clock.reset();
-    try {
-      for (let first = 0; first < options.replicas; first += waveSize) {
-        const count = Math.min(waveSize, options.replicas - first);
-        const replicas = zeroWords(this.#device, count * REPLICA_WORDS);
-        const wave = { first, count, instanceCount, memory, instances, replicas, results };
-        await this.#runWave(wave, { options, shape, stress, pipelines, onEpochs });
-        flags.add(await downloadWords(this.#device, replicas, 0, count * REPLICA_WORDS));
-        replicas.destroy();
-      }
-      const counted = { replicasRun: options.replicas, ...flags.counts() };
-      return { ...(await this.#collect(results)), ...counted, shape, deviceMs: this.#clock.elapsedMs };
-    } finally {
-      for (const buffer of [results, memory, instances]) buffer.destroy();
+    for (let first = 0; first < options.replicas; first += waveSize) {
+      const count = Math.min(waveSize, options.replicas - first);
+      const replicas = zeroWords(this.#device, count * REPLICA_WORDS);
+      const wave = { ...space, first, count, instanceCount, replicas };
+      await this.#runWave(wave, { options, shape, stress, pipelines, onEpochs });
+      flags.add(await downloadWords(this.#device, replicas, 0, count * REPLICA_WORDS));
+      replicas.destroy();
     }
+    const counted = { replicasRun: options.replicas, ...flags.counts() };
+    return { ...(await this.#collect(space.results)), ...counted, shape, deviceMs: this.#clock.elapsedMs };
   }
 
   release(): void {
@@ -202,6 +203,7 @@ export class DeviceProgram implements LoadedProgram {
     this.#tables.destroy();
     this.#parameters.destroy();
     this.#clock.destroy();
+    this.#destroySpace();
     this.#segments.length = 0;
   }
 
@@ -230,14 +232,34 @@ export class DeviceProgram implements LoadedProgram {
   }
 
   #pipeline(entryPoint: EntryPoint, serveLanes: number): Promise<GPUComputePipeline> {
-    const key = `${entryPoint} ${serveLanes}`;
-    const known = this.#pipelines.get(key);
-    if (known !== undefined) return known;
     const options = { lanes: this.#options.lanes, serveLanes, slotWords: this.#head.slotWords };
-    const code = replayShader(this.#kernel, this.#layout, options);
-    const made = compilePipelines(this.#device, code, this.#bindings, [entryPoint]).then((all) => all[entryPoint]);
-    this.#pipelines.set(key, made);
-    return made;
+    return this.#pipelines.pipeline(replayShader(this.#kernel, this.#layout, options), entryPoint);
+  }
+
+  /**
+   * Where so many instances run. What an earlier run left there is of no account: an instance restores all of its memory
+   * before its first epoch. Only the counts begin with zero.
+   */
+  #spaceFor(instanceCount: number): Space {
+    if (this.#space === undefined || this.#space.instanceCount < instanceCount) {
+      this.#destroySpace();
+      const words = (instanceCount * this.#instanceBytes) / WORD_BYTES + SCRATCH_WORDS;
+      this.#space = {
+        instanceCount,
+        memory: zeroWords(this.#device, words),
+        instances: zeroWords(this.#device, instanceCount * INSTANCE_STATE_WORDS),
+        results: zeroWords(this.#device, this.#resultWords()),
+      };
+    }
+    this.#clear(this.#space.results, this.#capturedAt());
+    return this.#space;
+  }
+
+  #destroySpace(): void {
+    if (this.#space === undefined) return;
+    const { memory, instances, results } = this.#space;
+    for (const each of [memory, instances, results]) each.destroy();
+    this.#space = undefined;
   }
 
   /** How many memories there are, and how many replicas a wave has. Isolated ones are not bounded by their memory. */
@@ -298,7 +320,7 @@ export class DeviceProgram implements LoadedProgram {
       const count = Math.min(MAX_DISPATCH_PAIRS, Math.max(1, Math.floor(this.#submissionSlots / slotsOfRound)));
       const next = Math.min(rounds, round + count);
       const isFirst = round === 0;
-      if (isFirst) this.#clear(wave.instances);
+      if (isFirst) this.#clear(wave.instances, wave.instanceCount * INSTANCE_STATE_WORDS);
       const parameters = this.#parametersOf(segment, wave, run, { first: 0, end, groupsOfInstance: served });
       await this.#submit({ ...parameters, instanceCount }, (pass) => {
         pass.setBindGroup(0, group);
@@ -369,9 +391,9 @@ export class DeviceProgram implements LoadedProgram {
     else if (elapsedMs > SUBMISSION_MS * 2) this.#submissionSlots = Math.max(1, this.#submissionSlots / 2);
   }
 
-  #clear(buffer: GPUBuffer): void {
+  #clear(buffer: GPUBuffer, words: number): void {
     const encoder = this.#device.createCommandEncoder();
-    encoder.clearBuffer(buffer);
+    encoder.clearBuffer(buffer, 0, words * WORD_BYTES);
     this.#device.queue.submit([encoder.finish()]);
   }
 
@@ -386,7 +408,7 @@ export class DeviceProgram implements LoadedProgram {
     const { slots, plan, states } = segment;
     const buffers = [memory, this.#tables, slots, plan, states, results, replicas, this.#parameters, instances];
     return this.#device.createBindGroup({
-      layout: this.#bindings,
+      layout: this.#pipelines.layout,
       entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
     });
   }
@@ -450,8 +472,8 @@ const readOnly = (binding: number): GPUBindGroupLayoutEntry => ({
   buffer: { type: 'read-only-storage' },
 });
 
-/** In the order of the shader's bindings. */
-const BINDINGS: readonly GPUBindGroupLayoutEntry[] = [
+/** In the order of the shader's bindings; what the cache of pipelines is made with. */
+export const PROGRAM_BINDINGS: readonly GPUBindGroupLayoutEntry[] = [
   storage(0),
   readOnly(1),
   readOnly(2),

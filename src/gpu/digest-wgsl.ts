@@ -15,8 +15,10 @@ const {
   HIGH_COUNT,
 } = DigestConstant;
 
-/** Regions that a mask of one word can tell apart. */
-export const MAX_DIGESTED_REGIONS = 32;
+/** Regions whose shares fit the memory of a workgroup, and that its lanes can have one of each. */
+export const MAX_DIGESTED_REGIONS = 24;
+/** A lane for each region, and one for each word of the tally. */
+export const LEAST_LANES = 32;
 
 /** Terms, sums and their finish; the text needs nothing. */
 export const DIGEST_WGSL: string = `
@@ -47,35 +49,44 @@ fn finish(sums: vec2u, count: u32) -> vec2u {
 `;
 
 /**
- * `sumRegions(snapshot, lane)`, which adds the lane's share of every region to the workgroup's `regionSums` (low, high,
- * count a region), and `overflowedRegions(snapshot)`, the mask of regions that dropped records.
+ * `sumRegions(snapshot, lane)`, which puts the lane's share of every region into `shares`; `addShares(lane)`, which adds them
+ * up; `regionDigest(region, snapshot)`; and `overflowedRegions(snapshot)`, the mask of regions that dropped records.
  *
- * Needs `memory`, `LANES` and {@link DIGEST_WGSL}. Both run over the words of \`memory\` that begin at \`snapshot\`.
+ * Needs `memory`, `LANES` and {@link DIGEST_WGSL}. All of them are about the words of `memory` that begin at `snapshot`.
  */
-export function regionsWgsl({ regions }: ResolvedLayout): string {
-  const overflows = regions.flatMap(({ usedWordsAt, count }, index) =>
-    usedWordsAt === undefined
-      ? []
-      : [`  if (atomicLoad(&memory[snapshot + ${usedWordsAt}u]) > ${count}u) { mask |= ${2 ** index}u; }`],
-  );
-  const ignored = regions.reduce(
-    (mask, { equivalence }, index) => mask + (equivalence === 'ignored' ? 2 ** index : 0),
-    0,
-  );
+export function regionsWgsl(layout: ResolvedLayout): string {
+  const { regions } = layout;
+  const setColumns = columnsOfSets(regions);
+  const columnCount = 2 * regions.length + setColumns.size;
+  const small = regions.map(isSmall);
   return `
-const ignoredRegions = ${ignored}u;
-var<workgroup> regionSums: array<atomic<u32>, ${3 * regions.length}>;
+const ignoredRegions = ${ignoredMask(regions)}u;
+/// What a lane adds to a column, a row a column; a word more a row keeps lanes that read down a row out of each other's banks.
+const ROW = LANES + 1u;
+var<workgroup> shares: array<u32, ${columnCount}u * ROW>;
+var<workgroup> columnSums: array<u32, ${columnCount}>;
 
-fn addToRegion(region: u32, sums: vec2u, count: u32) {
-  atomicAdd(&regionSums[3u * region], sums.x);
-  atomicAdd(&regionSums[3u * region + 1u], sums.y);
-  if (count > 0u) { atomicAdd(&regionSums[3u * region + 2u], count); }
+fn share(column: u32, lane: u32, sums: vec2u) {
+  shares[column * ROW + lane] = sums.x;
+  shares[(column + 1u) * ROW + lane] = sums.y;
 }
-fn overflowedRegions(snapshot: u32) -> u32 {
-  var mask = 0u;
-${overflows.join('\n')}
-  return mask;
+fn addShares(lane: u32) {
+  for (var column = lane; column < ${columnCount}u; column += LANES) {
+    // Four sums, so that no load waits for the one before.
+    var sums = vec4u();
+    for (var other = 0u; other < LANES; other += 4u) {
+      let at = column * ROW + other;
+      sums += vec4u(shares[at], shares[at + 1u], shares[at + 2u], shares[at + 3u]);
+    }
+    columnSums[column] = sums.x + sums.y + sums.z + sums.w;
+  }
 }
+${countsWgsl(regions, setColumns)}
+fn regionDigest(region: u32, snapshot: u32) -> vec2u {
+  if (((ignoredRegions >> region) & 1u) != 0u) { return vec2u(); }
+  return finish(vec2u(columnSums[2u * region], columnSums[2u * region + 1u]), regionCountOf(region, snapshot));
+}
+${overflowWgsl(regions)}
 fn recordDigest(start: u32, words: u32) -> vec2u {
   var sums = vec2u();
   for (var word = 0u; word < words; word++) { sums += term(atomicLoad(&memory[start + word]), word); }
@@ -93,12 +104,69 @@ fn isCopy(first: u32, record: u32, words: u32) -> bool {
   return false;
 }
 fn sumRegions(snapshot: u32, lane: u32) {
-${regions.map(regionWgsl).join('\n')}
+  // All loads that depend on nothing come first, so that their ways to memory overlap.
+${regions.map((region, index) => (small[index] ? loadSmallWgsl(region, index) : '')).join('')}
+${regions.map((region, index) => (small[index] ? sumSmallWgsl(region, index) : regionWgsl(region, index, setColumns))).join('\n')}
 }
 `;
 }
 
-function regionWgsl(region: ResolvedRegion, index: number): string {
+/** A region of which a lane has one word at most: with the loads of others in flight, its own costs nothing. */
+function isSmall({ equivalence, count }: ResolvedRegion): boolean {
+  return equivalence === 'exact' && count <= SMALL_WORDS;
+}
+const SMALL_WORDS = 32;
+
+function ignoredMask(regions: readonly ResolvedRegion[]): number {
+  return regions.reduce((mask, { equivalence }, index) => mask + (equivalence === 'ignored' ? 2 ** index : 0), 0);
+}
+
+/** Sets have a third column, since their records are counted by whoever finds that they are no copies. */
+function columnsOfSets(regions: readonly ResolvedRegion[]): ReadonlyMap<number, number> {
+  const sets = regions.flatMap(({ equivalence }, index) => (equivalence === 'set' ? [index] : []));
+  return new Map(sets.map((region, position) => [region, 2 * regions.length + position]));
+}
+
+function countsWgsl(regions: readonly ResolvedRegion[], setColumns: ReadonlyMap<number, number>): string {
+  const cases = regions.map((region, index) => {
+    const column = setColumns.get(index);
+    if (column !== undefined) return `    case ${index}u: { return columnSums[${column}]; }`;
+    const count = region.equivalence === 'multiset' ? recordCountWgsl(region) : `${region.count}u`;
+    return `    case ${index}u: { return ${count}; }`;
+  });
+  return `
+/// How many words or records of a region the digest is about.
+fn regionCountOf(region: u32, snapshot: u32) -> u32 {
+  switch (region) {
+${cases.join('\n')}
+    default: { return 0u; }
+  }
+}`;
+}
+
+function overflowWgsl(regions: readonly ResolvedRegion[]): string {
+  const overflows = regions.flatMap(({ usedWordsAt, count }, index) =>
+    usedWordsAt === undefined
+      ? []
+      : [`  if (atomicLoad(&memory[snapshot + ${usedWordsAt}u]) > ${count}u) { mask |= ${2 ** index}u; }`],
+  );
+  return `
+fn overflowedRegions(snapshot: u32) -> u32 {
+  var mask = 0u;
+${overflows.join('\n')}
+  return mask;
+}`;
+}
+
+function loadSmallWgsl({ start, count }: ResolvedRegion, index: number): string {
+  return `  let word${index} = atomicLoad(&memory[snapshot + ${start}u + min(lane, ${count - 1}u)]);\n`;
+}
+
+function sumSmallWgsl({ count }: ResolvedRegion, index: number): string {
+  return `  share(${2 * index}u, lane, select(vec2u(), term(word${index}, lane), lane < ${count}u));`;
+}
+
+function regionWgsl(region: ResolvedRegion, index: number, setColumns: ReadonlyMap<number, number>): string {
   switch (region.equivalence) {
     case 'ignored':
       return `  // ${index}: ignored`;
@@ -106,32 +174,50 @@ function regionWgsl(region: ResolvedRegion, index: number): string {
       return exactWgsl(region, index);
     case 'multiset':
     case 'set':
-      return recordsWgsl(region, index);
+      return recordsWgsl(region, index, setColumns.get(index));
   }
 }
 
+/** Words whose ways to memory overlap. */
+const WORDS_AT_ONCE = 8;
+
+/** Several words at a time as long as there are as many for every lane, then one at a time. */
 function exactWgsl({ start, count }: ResolvedRegion, index: number): string {
-  // A lane without a word has nothing to add, and most regions are smaller than a workgroup.
+  const steps = Array.from({ length: WORDS_AT_ONCE }, (_, step) => step);
+  const loads = steps.map((step) => `      let word${step} = atomicLoad(&memory[first + word + ${step}u * LANES]);`);
+  const terms = steps.map((step) => `      sums += term(word${step}, word + ${step}u * LANES);`);
   return `  {
     var sums = vec2u();
-    for (var word = lane; word < ${count}u; word += LANES) {
-      sums += term(atomicLoad(&memory[snapshot + ${start}u + word]), word);
+    let first = snapshot + ${start}u;
+    var word = lane;
+    for (; word + ${WORDS_AT_ONCE - 1}u * LANES < ${count}u; word += ${WORDS_AT_ONCE}u * LANES) {
+${[...loads, ...terms].join('\n')}
     }
-    if (lane < ${count}u) { addToRegion(${index}u, sums, 0u); }
-    if (lane == 0u) { addToRegion(${index}u, vec2u(), ${count}u); }
+    for (; word < ${count}u; word += LANES) { sums += term(atomicLoad(&memory[first + word]), word); }
+    share(${2 * index}u, lane, sums);
   }`;
 }
 
-function recordsWgsl({ start, count, recordWords, usedWordsAt, equivalence }: ResolvedRegion, index: number): string {
+function recordCountWgsl({ count, recordWords, usedWordsAt }: ResolvedRegion): string {
   const used =
     usedWordsAt === undefined ? `${count}u` : `min(atomicLoad(&memory[snapshot + ${usedWordsAt}u]), ${count}u)`;
+  return `(${used} + ${recordWords - 1}u) / ${recordWords}u`;
+}
+
+function recordsWgsl(region: ResolvedRegion, index: number, countColumn: number | undefined): string {
+  const { start, recordWords } = region;
   const first = `snapshot + ${start}u`;
-  const skip = equivalence === 'set' ? `if (isCopy(${first}, record, ${recordWords}u)) { continue; }` : '';
+  const isSet = countColumn !== undefined;
   return `  {
-    let records = (${used} + ${recordWords - 1}u) / ${recordWords}u;
+    let records = ${recordCountWgsl(region)};
+    var sums = vec2u();
+    var counted = 0u;
     for (var record = lane; record < records; record += LANES) {
-      ${skip}
-      addToRegion(${index}u, recordDigest(${first} + record * ${recordWords}u, ${recordWords}u), 1u);
+      ${isSet ? `if (isCopy(${first}, record, ${recordWords}u)) { continue; }` : ''}
+      sums += recordDigest(${first} + record * ${recordWords}u, ${recordWords}u);
+      counted++;
     }
+    share(${2 * index}u, lane, sums);
+    ${isSet ? `shares[${countColumn}u * ROW + lane] = counted;` : ''}
   }`;
 }

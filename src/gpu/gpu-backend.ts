@@ -17,8 +17,8 @@ import { type Kernel, observationLayoutOf, planMemory } from '../kernel/index.ts
 import { type ObservationLayout, type ResolvedLayout, resolveLayout } from '../observe/index.ts';
 import { ARGUMENT_COUNT, ControlWord, SLOT_WORDS, SlotWord } from '../protocol/index.ts';
 import { uploadTables, uploadWords, zeroWords } from './buffers.ts';
-import { compilePipelines } from './compile.ts';
-import { canBeLoaded, DeviceProgram } from './device-program.ts';
+import { compilePipelines, PipelineCache } from './compile.ts';
+import { canBeLoaded, DeviceProgram, PROGRAM_BINDINGS } from './device-program.ts';
 import { type FaultExplainer, faultExplainer } from './faults.ts';
 import { lanesShader, REPORTED_FAULT_WORDS, ReportWord, reportWords } from './lanes-wgsl.ts';
 
@@ -27,7 +27,7 @@ export interface GpuOptions {
   readonly name?: string;
   /** Lanes of a workgroup when a batch is run; few show more races between workgroups. Default 16. */
   readonly wideLanes?: number;
-  /** Lanes of a workgroup that works for one replica of a program. Default 64. */
+  /** Lanes of a workgroup that works for one replica of a program, at least 32. Default 64. */
   readonly residentLanes?: number;
   /** Of the device, for the memories of replicas that run at once. Default 1 GiB, or less where the device has less. */
   readonly memoryBytes?: number;
@@ -73,6 +73,7 @@ export class GpuBackend implements Backend {
   #publishedCount = 0;
   #pending: readonly number[] = [];
   #onDevice: OnDevice | undefined;
+  #pipelines: PipelineCache | undefined;
 
   constructor(device: GPUDevice, kernel: Kernel, options: GpuOptions = {}) {
     this.#device = device;
@@ -152,10 +153,17 @@ export class GpuBackend implements Backend {
   /** Takes a whole program up, to be replayed on the device. */
   async load(program: ReplayProgram): Promise<LoadedProgram | undefined> {
     if (!canBeLoaded(this.#kernel, this.#resolved)) return undefined;
-    const loaded = new DeviceProgram(this.#device, this.#kernel, this.#resolved, program.head, {
-      lanes: this.#options.residentLanes ?? 64,
-      memoryBytes: this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES,
-    });
+    const loaded = new DeviceProgram(
+      this.#device,
+      this.#kernel,
+      this.#resolved,
+      program.head,
+      this.#programPipelines(),
+      {
+        lanes: this.#options.residentLanes ?? 64,
+        memoryBytes: this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES,
+      },
+    );
     for (const segment of program.segments(SEGMENT_WORDS)) loaded.add(segment);
     return loaded;
   }
@@ -166,6 +174,11 @@ export class GpuBackend implements Backend {
     if (on === undefined) return;
     const { memory, counts, published, outstanding, report, readable, tables } = on;
     for (const each of [memory, counts, published, outstanding, report, readable, tables]) each.destroy();
+  }
+
+  #programPipelines(): PipelineCache {
+    this.#pipelines ??= new PipelineCache(this.#device, PROGRAM_BINDINGS);
+    return this.#pipelines;
   }
 
   async #create(): Promise<OnDevice> {

@@ -75,8 +75,8 @@ function bindingsWgsl(
 struct Parameters {
 ${PARAMETERS.map((name) => `  ${name}: u32,`).join('\n')}
 }
-/// \`slotWords\` a slot, in publish order.
-@group(0) @binding(2) var<storage, read> slots: array<u32>;
+/// \`slotWords\` a slot, four at a time, in publish order.
+@group(0) @binding(2) var<storage, read> slots: array<vec4u>;
 /// The epochs, where their batches end, what each is expected to show.
 @group(0) @binding(3) var<storage, read> plan: array<u32>;
 /// Snapshots that epochs can start from; the first is that of a fresh kernel.
@@ -109,7 +109,8 @@ var<workgroup> faulted: atomic<u32>;
 var<workgroup> pending: atomic<u32>;
 var<workgroup> refused: atomic<u32>;
 var<workgroup> signature: array<u32, ${2 * regions + TALLY_WORDS}>;
-var<workgroup> overflowed: u32;
+/// How it differs from what was expected: a sum of 1 for what decides and 2 for what does not.
+var<workgroup> oddness: atomic<u32>;
 var<workgroup> faultSums: vec2u;
 var<workgroup> faultCount: u32;
 var<workgroup> faultList: array<u32, ${FAULT_LIST_WORDS}>;
@@ -131,15 +132,20 @@ fn syncLanes() {
 function publishWgsl(kernel: Kernel, slotWords: number): string {
   // Words that nobody ever writes stay zero.
   const end = storesToStatusOnly(kernel) ? slotWords : SLOT_WORDS;
+  const quads = Array.from({ length: slotWords / 4 }, (_, quad) => `  let quad${quad} = slots[at + ${quad}u];`);
   const words = Array.from({ length: end - 1 }, (_, index) => {
-    const value = index + 1 < slotWords ? `slots[at + ${index + 1}u]` : '0u';
-    return `  atomicStore(&memory[slotBase + ${index + 1}u], ${value});`;
+    const word = index + 1;
+    const value = word < slotWords ? `quad${word >> 2}.${'xyzw'[word & 3]}` : '0u';
+    return `  atomicStore(&memory[slotBase + ${word}u], ${value});`;
   });
   return `
+/// The slot that a record is about.
+fn slotOf(record: u32) -> u32 { return slots[record * (slotWords / 4u)].x; }
 /// Writes a slot, its status last.
 fn publish(record: u32) {
-  let at = record * slotWords;
-  let slotBase = instanceStart + ringStart + slots[at] * ${SLOT_WORDS}u;
+  let at = record * (slotWords / 4u);
+${quads.join('\n')}
+  let slotBase = instanceStart + ringStart + quad0.x * ${SLOT_WORDS}u;
   let status = atomicLoad(&memory[slotBase + ${SlotWord.STATUS}u]);
   if (status != ${SlotStatus.EMPTY}u && status != ${SlotStatus.DONE}u) { refusedHere = 1u; return; }
 ${words.join('\n')}
@@ -165,16 +171,18 @@ fn clearTally() {
   faultedHere = 0u;
   pendingHere = 0u;
 }
-/// Adds up what the lanes of the workgroup counted, then takes the faults. All lanes.
-fn addTally(lane: u32) {
+/// Adds up what the lanes of the workgroup counted, takes the faults, and says how many slots wait. All lanes.
+fn addTally(lane: u32) -> u32 {
   if (doneHere > 0u) { atomicAdd(&done, doneHere); }
   if (faultedHere > 0u) { atomicAdd(&faulted, faultedHere); }
   if (pendingHere > 0u) { atomicAdd(&pending, pendingHere); }
   syncLanes();
-  if (tell(lane, atomicLoad(&faulted)) != 0u) {
+  let ended = tell(lane, 2u * atomicLoad(&pending) + u32(atomicLoad(&faulted) != 0u));
+  if ((ended & 1u) != 0u) {
     if (lane == 0u) { takeFaults(); atomicStore(&faulted, 0u); }
     syncLanes();
   }
+  return ended / 2u;
 }
 `;
 
@@ -222,45 +230,59 @@ fn restoreObserved(state: u32, lane: u32) {
 }
 `;
 
+/** Stands for "nothing to compare with" among the sums of oddness. */
+const ODD_EXPECTATION = 4;
+
 const JUDGE_WGSL = `
-/// Adds up the digest of what is observed. All lanes.
-fn digest(lane: u32) {
-  for (var index = lane; index < 3u * regionCount; index += LANES) { atomicStore(&regionSums[index], 0u); }
+/// Digests what is observed, writes the signature, and says how it relates to an expectation. All lanes: one has a region,
+/// or a word of the tally.
+fn relate(expectation: u32, lane: u32) -> u32 {
+  let snapshot = instanceStart + controlStart;
+  let isRegion = lane < regionCount;
+  let isTally = !isRegion && lane < regionCount + ${TALLY_WORDS}u;
+  let hasExpectation = expectation != ${NONE}u;
+  // Asked for before the sums, so that the way to memory is over when it is needed.
+  let at = parameters.expectationsAt + select(0u, expectation, hasExpectation) * (signatureWords + 1u);
+  let place = select(select(0u, regionCount + lane, isTally), 2u * lane, isRegion);
+  let expected = vec2u(plan[at + 1u + place], plan[at + 2u + place]);
+  sumRegions(snapshot, lane);
+  if (lane == 0u) { atomicStore(&oddness, 0u); }
   workgroupBarrier();
-  sumRegions(instanceStart + controlStart, lane);
+  addShares(lane);
   workgroupBarrier();
-}
-/// Writes the signature. One lane.
-fn sign() {
-  overflowed = overflowedRegions(instanceStart + controlStart);
-  for (var region = 0u; region < regionCount; region++) {
-    let sums = vec2u(atomicLoad(&regionSums[3u * region]), atomicLoad(&regionSums[3u * region + 1u]));
-    let isIgnored = ((ignoredRegions >> region) & 1u) != 0u;
-    let digest = select(finish(sums, atomicLoad(&regionSums[3u * region + 2u])), vec2u(), isIgnored);
-    signature[2u * region] = digest.x;
-    signature[2u * region + 1u] = digest.y;
+  if (isRegion) {
+    let digest = regionDigest(lane, snapshot);
+    signature[place] = digest.x;
+    signature[place + 1u] = digest.y;
+    if (hasExpectation && any(digest != expected)) { noteRegion(lane, snapshot, plan[at]); }
+  } else if (isTally) {
+    let word = tallyWord(lane - regionCount);
+    signature[place] = word;
+    if (hasExpectation && word != expected.x) { atomicOr(&oddness, 1u); }
   }
-  let faults = select(vec2u(), finish(faultSums, 4u * faultCount), faultCount > 0u);
-  signature[2u * regionCount] = atomicLoad(&done);
-  signature[2u * regionCount + 1u] = faultCount;
-  signature[2u * regionCount + 2u] = atomicLoad(&pending);
-  signature[2u * regionCount + 3u] = faults.x;
-  signature[2u * regionCount + 4u] = faults.y;
+  workgroupBarrier();
+  let isLeftAlone = (parameters.options & ${RunOption.FAULTS_UNCOMPARED}u) != 0u && faultCount > 0u;
+  let odd = tell(lane, select(atomicLoad(&oddness), ${ODD_EXPECTATION}u, isLeftAlone || !hasExpectation));
+  if (odd == ${ODD_EXPECTATION}u) { return ${Relation.NO_EXPECTATION}u; }
+  if ((odd & 1u) != 0u) { return ${Relation.DIFFERENT}u; }
+  return select(${Relation.SAME}u, ${Relation.UNDECIDED}u, odd != 0u);
 }
-/// Compares the signature with an expectation. Regions that dropped records decide nothing. One lane.
-fn relate(expectation: u32) -> u32 {
-  if (expectation == ${NONE}u) { return ${Relation.NO_EXPECTATION}u; }
-  if ((parameters.options & ${RunOption.FAULTS_UNCOMPARED}u) != 0u && faultCount > 0u) { return ${Relation.NO_EXPECTATION}u; }
-  let at = parameters.expectationsAt + expectation * (signatureWords + 1u);
-  let undecidable = overflowed | plan[at];
-  var relation = ${Relation.SAME}u;
-  for (var index = 0u; index < signatureWords; index++) {
-    if (signature[index] == plan[at + 1u + index]) { continue; }
-    let region = index / 2u;
-    if (region >= regionCount || ((undecidable >> region) & 1u) == 0u) { return ${Relation.DIFFERENT}u; }
-    relation = ${Relation.UNDECIDED}u;
+/// A region differs. Regions that dropped records decide nothing.
+fn noteRegion(region: u32, snapshot: u32, undecidable: u32) {
+  let mask = overflowedRegions(snapshot) | undecidable;
+  atomicOr(&oddness, select(1u, 2u, ((mask >> region) & 1u) != 0u));
+}
+fn tallyWord(word: u32) -> u32 {
+  switch (word) {
+    case 0u: { return atomicLoad(&done); }
+    case 1u: { return faultCount; }
+    case 2u: { return atomicLoad(&pending); }
+    default: {
+      if (faultCount == 0u) { return 0u; }
+      let faults = finish(faultSums, 4u * faultCount);
+      return select(faults.x, faults.y, word == 4u);
+    }
   }
-  return relation;
 }
 /// One lane.
 fn count(epoch: u32, total: u32) {
@@ -269,8 +291,9 @@ fn count(epoch: u32, total: u32) {
 `;
 
 const CAPTURE_WGSL = `
-/// Where an outcome is to be kept, or that it is not. One lane.
-fn claimCapture(epoch: u32, relation: u32, isSample: bool) -> u32 {
+/// Where an outcome is to be kept, or that it is not. The first lane knows.
+fn claimCapture(epoch: u32, relation: u32, isSample: bool, lane: u32) -> u32 {
+  if (lane != 0u) { return ${NONE}u; }
   let isOdd = relation == ${Relation.DIFFERENT}u || relation == ${Relation.UNDECIDED}u;
   let isUnexpectedFault = relation == ${Relation.NO_EXPECTATION}u && faultCount > 0u;
   if (!isOdd && !isUnexpectedFault && !isSample) { return ${NONE}u; }
@@ -305,60 +328,47 @@ fn capture(place: u32, epoch: u32, replica: u32, relation: u32, lane: u32) {
 `;
 
 const EPOCH_WGSL = `
-/// Forgets the epoch before. All lanes.
-fn beginEpoch(lane: u32, pendingBefore: u32) {
-  if (lane == 0u) {
-    atomicStore(&done, 0u);
-    atomicStore(&faulted, 0u);
-    atomicStore(&refused, 0u);
-    atomicStore(&pending, pendingBefore);
-    faultSums = vec2u();
-    faultCount = 0u;
-  }
-  workgroupBarrier();
+/// Forgets the epoch before. Followed by a barrier before anybody counts.
+fn beginEpoch(lane: u32) {
+  if (lane != 0u) { return; }
+  atomicStore(&done, 0u);
+  atomicStore(&faulted, 0u);
+  faultSums = vec2u();
+  faultCount = 0u;
 }
-/// Publishes a batch; false if a slot of it was not free. All lanes.
+/// Publishes a batch; false if a slot of it was not free. Slots that wait are counted anew with it. All lanes.
 fn publishBatch(first: u32, end: u32, lane: u32) -> bool {
   refusedHere = 0u;
+  if (lane == 0u) { atomicStore(&pending, 0u); }
   for (var record = first + lane; record < end; record += LANES) { publish(record); }
   if (refusedHere != 0u) { atomicStore(&refused, 1u); }
   syncLanes();
   return tell(lane, atomicLoad(&refused)) == 0u;
 }
-/// How many slots wait, which the next batch counts anew. All lanes.
-fn takePending(lane: u32) -> u32 {
-  let waiting = tell(lane, atomicLoad(&pending));
-  if (lane == 0u) { atomicStore(&pending, 0u); }
-  workgroupBarrier();
-  return waiting;
-}
 /// Says how what an epoch showed relates to what was expected, and counts it. All lanes.
 fn judgeEpoch(entry: u32, replica: u32, lane: u32) -> u32 {
   let epoch = ${epochWord(ProgramEpochWord.INDEX)};
-  digest(lane);
+  let relation = relate(${epochWord(ProgramEpochWord.EXPECTATION)}, lane);
   if (lane == 0u) {
-    sign();
-    let relation = relate(${epochWord(ProgramEpochWord.EXPECTATION)});
     count(epoch, ${EpochTotal.RUN}u);
     if (relation < ${Relation.NO_EXPECTATION}u) { count(epoch, ${EpochTotal.SAME}u + relation); }
     if (faultCount > 0u) { count(epoch, ${EpochTotal.FAULTED}u); }
-    told = relation;
   }
-  let relation = workgroupUniformLoad(&told);
   let isSampled = (${epochWord(ProgramEpochWord.FLAGS)} & ${ProgramEpochFlag.SAMPLED}u) != 0u;
   let isSample = isSampled && epoch % parameters.allReplicas == replica;
-  var place = ${NONE}u;
-  if (lane == 0u) { place = claimCapture(epoch, relation, isSample); }
-  place = tell(lane, place);
-  if (place != ${NONE}u) { capture(place, epoch, replica, relation, lane); }
-  // The host takes the debug log's records at this point.
-  syncLanes();
+  if (relation != ${Relation.SAME}u || isSample) {
+    let place = tell(lane, claimCapture(epoch, relation, isSample, lane));
+    if (place != ${NONE}u) { capture(place, epoch, replica, relation, lane); }
+    syncLanes();
+  }
+  // The host takes the debug log's records at this point. Everybody has read them; who appends comes after a barrier.
   if (lane == 0u) { atomicStore(&memory[instanceStart + controlStart + debugCursor], 0u); }
-  syncLanes();
   return relation;
 }
 /// What comes of an epoch whose slots could not be published. All lanes.
 fn refuseEpoch(entry: u32, lane: u32) -> u32 {
+  if (lane == 0u) { atomicStore(&refused, 0u); }
+  workgroupBarrier();
   if (lane == 0u) { count(${epochWord(ProgramEpochWord.INDEX)}, ${EpochTotal.REFUSED}u); }
   return ${Relation.REFUSED}u;
 }

@@ -15,7 +15,7 @@ fn serve(slotIndex: u32) {
 }
 fn serveAll(first: u32, end: u32, hasPending: bool, lane: u32) {
   if (!hasPending) {
-    for (var record = first + lane; record < end; record += LANES) { serve(slots[record * slotWords]); }
+    for (var record = first + lane; record < end; record += LANES) { serve(slotOf(record)); }
     return;
   }
   // Slots that wait since an older batch are nowhere in the program: the ring knows them.
@@ -23,17 +23,19 @@ fn serveAll(first: u32, end: u32, hasPending: bool, lane: u32) {
     if (isOutstanding(statusOf(slotIndex))) { serve(slotIndex); }
   }
 }
+/// Slots that wait for their tenant, from batch to batch. The same for all lanes.
+var<private> waitingSlots: u32;
 /// Runs one epoch and says how what it showed relates to what was expected. All lanes.
-fn runEpoch(entry: u32, replica: u32, pendingBefore: u32, lane: u32) -> u32 {
-  beginEpoch(lane, pendingBefore);
+fn runEpoch(entry: u32, replica: u32, lane: u32) -> u32 {
+  beginEpoch(lane);
   var first = ${epochWord(ProgramEpochWord.FIRST_SLOT)};
-  for (var batch = ${epochWord(ProgramEpochWord.FIRST_BATCH)}; batch < ${epochWord(ProgramEpochWord.END_BATCH)}; batch++) {
+  let endBatch = ${epochWord(ProgramEpochWord.END_BATCH)};
+  for (var batch = ${epochWord(ProgramEpochWord.FIRST_BATCH)}; batch < endBatch; batch++) {
     let end = plan[parameters.batchEndsAt + batch];
-    let waiting = takePending(lane);
     if (!publishBatch(first, end, lane)) { return refuseEpoch(entry, lane); }
     clearTally();
-    serveAll(first, end, waiting > 0u, lane);
-    addTally(lane);
+    serveAll(first, end, waitingSlots > 0u, lane);
+    waitingSlots = addTally(lane);
     first = end;
   }
   return judgeEpoch(entry, replica, lane);
@@ -48,18 +50,17 @@ fn residentChained(
   instanceStart = instance * instanceWords;
   let replica = parameters.firstReplica + instance;
   var flags = tell(lane, atomicLoad(&replicas[instance * ${REPLICA_WORDS}u]));
-  var waiting = tell(lane, atomicLoad(&replicas[instance * ${REPLICA_WORDS}u + 1u]));
+  waitingSlots = tell(lane, atomicLoad(&replicas[instance * ${REPLICA_WORDS}u + 1u]));
   if ((flags & ${ReplicaFlag.ENDED}u) != 0u) { return; }
   for (var index = parameters.first; index < parameters.end; index++) {
     let entry = index * ${PROGRAM_EPOCH_WORDS}u;
     if ((flags & ${ReplicaFlag.KNOWN}u) == 0u) {
       if (!enterFromPlan(entry, lane)) { continue; }
-      waiting = 0u;
+      waitingSlots = 0u;
     }
     flags &= ~${ReplicaFlag.KNOWN}u;
     if (!isReplayable(entry)) { continue; }
-    let relation = runEpoch(entry, replica, waiting, lane);
-    waiting = tell(lane, atomicLoad(&pending));
+    let relation = runEpoch(entry, replica, lane);
     flags |= tell(lane, flagsAfter(entry, relation));
     if ((flags & ${ReplicaFlag.DIVERGED}u) != 0u) {
       flags |= ${ReplicaFlag.ENDED}u;
@@ -68,7 +69,7 @@ fn residentChained(
   }
   if (lane == 0u) {
     atomicStore(&replicas[instance * ${REPLICA_WORDS}u], flags);
-    atomicStore(&replicas[instance * ${REPLICA_WORDS}u + 1u], waiting);
+    atomicStore(&replicas[instance * ${REPLICA_WORDS}u + 1u], waitingSlots);
   }
 }
 /// An epoch of a replica a task: every one from its recorded state, in no order, a workgroup doing one after the other.
@@ -82,7 +83,8 @@ fn residentIsolated(
     let entry = (task % parameters.epochCount) * ${PROGRAM_EPOCH_WORDS}u;
     let inWave = task / parameters.epochCount;
     if (!isReplayable(entry) || !enterFromPlan(entry, lane)) { continue; }
-    let relation = runEpoch(entry, parameters.firstReplica + inWave, 0u, lane);
+    waitingSlots = 0u;
+    let relation = runEpoch(entry, parameters.firstReplica + inWave, lane);
     if (lane == 0u) { atomicOr(&replicas[inWave * ${REPLICA_WORDS}u], flagsAfter(entry, relation)); }
     workgroupBarrier();
   }

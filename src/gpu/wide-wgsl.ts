@@ -53,7 +53,7 @@ fn serveShare(instance: u32, lane: u32, lanes: u32) {
   for (var item = lane; item < items; item += lanes) {
     var taken = item;
     if (parameters.shuffleLanes != 0u) { taken = permute(item, items, key); }
-    if (!hasPending) { _ = turn(slots[(first + taken) * slotWords]); }
+    if (!hasPending) { _ = turn(slotOf(first + taken)); }
     else if (isOutstanding(statusOf(taken))) { serveWaiting(instance, taken); }
   }
 }
@@ -81,14 +81,14 @@ fn recallTally(instance: u32) {
     faultList[word] = atomicLoad(&instances[instance * INSTANCE_STATE_WORDS + ${InstanceWord.FAULT_LIST}u + word]);
   }
 }
-/// Counts how the slots of the batch that was served ended. All lanes.
-fn takeStock(instance: u32, lane: u32) {
+/// Counts how the slots of the batch that was served ended, and says how many wait. All lanes.
+fn takeStock(instance: u32, lane: u32) -> u32 {
   let first = tell(lane, ${load(InstanceWord.FIRST)});
   let end = tell(lane, ${load(InstanceWord.END)});
   let waiting = tell(lane, ${load(InstanceWord.WAITING)});
   clearTally();
   if (waiting == 0u) {
-    for (var record = first + lane; record < end; record += LANES) { tally(statusOf(slots[record * slotWords])); }
+    for (var record = first + lane; record < end; record += LANES) { tally(statusOf(slotOf(record))); }
   } else {
     // Those that are DONE were counted when they were served.
     for (var slotIndex = lane; slotIndex < slotCount; slotIndex += LANES) {
@@ -96,11 +96,10 @@ fn takeStock(instance: u32, lane: u32) {
       if (isOutstanding(status)) { tally(status); }
     }
   }
-  addTally(lane);
+  return addTally(lane);
 }
 /// Publishes a batch for the lanes to serve; false if a slot of it was not free. All lanes.
-fn offerBatch(instance: u32, batch: u32, first: u32, lane: u32) -> bool {
-  let waiting = takePending(lane);
+fn offerBatch(instance: u32, batch: u32, first: u32, waiting: u32, lane: u32) -> bool {
   let end = plan[parameters.batchEndsAt + batch];
   if (!publishBatch(first, end, lane)) { return false; }
   if (lane == 0u) {
@@ -142,18 +141,18 @@ fn openEpoch(instance: u32, entry: u32, replica: u32, isIsolated: bool, lane: u3
       return false;
     }
   }
-  beginEpoch(lane, waiting);
-  if (offerBatch(instance, ${epochWord(ProgramEpochWord.FIRST_BATCH)}, ${epochWord(ProgramEpochWord.FIRST_SLOT)}, lane)) { return true; }
+  beginEpoch(lane);
+  if (offerBatch(instance, ${epochWord(ProgramEpochWord.FIRST_BATCH)}, ${epochWord(ProgramEpochWord.FIRST_SLOT)}, waiting, lane)) { return true; }
   closeEpoch(entry, replica, refuseEpoch(entry, lane), lane);
   storageBarrier();
   return false;
 }
 /// The epoch after the batch that was served: its next batch, or its verdict. True if the epoch is over. All lanes.
-fn endBatch(instance: u32, entry: u32, replica: u32, lane: u32) -> bool {
+fn endBatch(instance: u32, entry: u32, replica: u32, waiting: u32, lane: u32) -> bool {
   let batch = tell(lane, ${load(InstanceWord.BATCH)}) + 1u;
   var relation = 0u;
   if (batch < ${epochWord(ProgramEpochWord.END_BATCH)}) {
-    if (offerBatch(instance, batch, tell(lane, ${load(InstanceWord.END)}), lane)) { return false; }
+    if (offerBatch(instance, batch, tell(lane, ${load(InstanceWord.END)}), waiting, lane)) { return false; }
     relation = refuseEpoch(entry, lane);
   } else {
     relation = judgeEpoch(entry, replica, lane);
@@ -178,13 +177,16 @@ fn wideStep(
   if (phase == ${InstancePhase.BEGIN}u) {
     index = select(parameters.first, parameters.first + instance, isIsolated);
   } else {
-    beginEpoch(lane, 0u);
-    if (lane == 0u) { recallTally(instance); }
+    if (lane == 0u) {
+      beginEpoch(lane);
+      atomicStore(&pending, 0u);
+      recallTally(instance);
+    }
     workgroupBarrier();
-    takeStock(instance, lane);
+    let waiting = takeStock(instance, lane);
     let replica = select(instance, index / parameters.epochCount, isIsolated);
     let entry = (index % parameters.epochCount) * ${PROGRAM_EPOCH_WORDS}u;
-    if (!endBatch(instance, entry, replica, lane)) { return; }
+    if (!endBatch(instance, entry, replica, waiting, lane)) { return; }
     index += step;
   }
   var isOpen = false;
