@@ -1,9 +1,10 @@
 /** Replaying a recording on all backends asked for, and judging what came of it: what `replay` and `demo` share. */
 
 import { FileStorage } from '../node/file-storage.ts';
+import { ProcessBackend } from '../node/process-backend.ts';
 import type { RecordingFiles } from '../node/recording-files.ts';
 import { VERSION } from '../node/version.ts';
-import { type Backend, type BackendFactory, BackendFaultError } from '../src/backend/index.ts';
+import { type Backend, type BackendFactory, BackendFaultError, type ProgramShape } from '../src/backend/index.ts';
 import { type Judgement, judge, RECORDING } from '../src/diff/index.ts';
 import { kernelToJson } from '../src/kernel/index.ts';
 import {
@@ -20,9 +21,10 @@ import { failureNotes } from './failure-evidence.ts';
 import type { Io } from './io.ts';
 import { chooseKernel, type KernelChoice } from './kernel-choice.ts';
 import { startProgress } from './progress.ts';
+import { type StressFlags, stressRequest } from './stress-options.ts';
 
 /** What the command line says about a replay. */
-export interface ReplayFlags {
+export interface ReplayFlags extends StressFlags {
   readonly backend: readonly string[];
   readonly kernel?: string | undefined;
   readonly slotCount?: number | undefined;
@@ -33,6 +35,7 @@ export interface ReplayFlags {
   readonly workers?: number | undefined;
   readonly deadlineMs?: number | undefined;
   readonly adapter?: string | undefined;
+  readonly shape?: ProgramShape | undefined;
   readonly observations?: string | boolean | undefined;
   readonly assumeFresh?: true | undefined;
   readonly save?: string | undefined;
@@ -71,7 +74,13 @@ export async function replayRecording(io: Io, recording: RecordingFiles, flags: 
     lost: recording.scan.loss.lost,
     replicas: flags.replicas,
     judgement,
-    notes: [...choice.notes, ...freshStartNotes(plan, flags), ...failureNotes(plan.columns), ...judgement.notes],
+    notes: [
+      ...choice.notes,
+      ...freshStartNotes(plan, flags),
+      ...failureNotes(plan.columns),
+      ...steppedNotes(replays, flags),
+      ...judgement.notes,
+    ],
   };
 }
 
@@ -80,6 +89,13 @@ function freshStartNotes(plan: ReplayPlan, { assumeFresh }: ReplayFlags): string
   if (plan.observations !== undefined || !plan.startsFresh || plan.epochs.length === 0) return [];
   const why = assumeFresh ? 'as --assume-fresh asks' : 'since the log is not full and begins with EPOCH 0';
   return [`a fresh kernel is assumed before the first record, ${why}`];
+}
+
+/** What was asked for and had no effect on any backend. */
+function steppedNotes(replays: readonly BackendReplay[], { shape, stress, stressSettings }: ReplayFlags): string[] {
+  if (shape === undefined && stress === undefined && stressSettings === undefined) return [];
+  if (replays.some(({ onDevice, fault }) => onDevice !== undefined || fault !== undefined)) return [];
+  return ['no backend replayed the log on a device: --shape and --stress had no effect'];
 }
 
 /** One replay of a plan, on whichever backends. */
@@ -143,9 +159,12 @@ async function replayOnBackend(
 ): Promise<BackendReplay> {
   const progress = startProgress(io, `replaying on ${name}`, flags.quiet);
   const saving = flags.save !== undefined && previous === undefined ? startSaving(flags.save, choice) : undefined;
+  const stress = stressRequest(flags, adapterOf(backend));
   try {
     return await replayOn(plan, backend, {
       mode: flags.mode,
+      ...(flags.shape === undefined ? {} : { shape: flags.shape }),
+      ...(stress === undefined ? {} : { stress }),
       replicas: flags.replicas,
       keptSnapshotBytes: Math.floor(KEPT_SNAPSHOT_BYTES / flags.backend.length),
       onProgress: (done, total) => progress.update(done, total),
@@ -156,6 +175,11 @@ async function replayOnBackend(
     saving?.close();
     progress.stop();
   }
+}
+
+/** What a backend runs on, if it said so. */
+export function adapterOf(backend: Backend): string | undefined {
+  return backend instanceof ProcessBackend ? backend.ready.device['name'] : undefined;
 }
 
 interface Saving {

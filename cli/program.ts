@@ -11,6 +11,7 @@ import { addInfo } from './commands/info.ts';
 import { addKernel } from './commands/kernel.ts';
 import { addRecord } from './commands/record.ts';
 import { addReplay } from './commands/replay.ts';
+import { addTune } from './commands/tune.ts';
 import { addVerify } from './commands/verify.ts';
 import { addCompletion, COMPLETE, runCompletion } from './completion.ts';
 import type { CommandContext } from './context.ts';
@@ -98,6 +99,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addDump(program, context);
   addVerify(program, context);
   addReplay(program, context);
+  addTune(program, context);
   addDiff(program, context);
   addKernel(program, context);
   addDoctor(program, context);

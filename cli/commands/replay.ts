@@ -14,16 +14,20 @@ import { openRecordingSource } from '../log-source.ts';
 import { integer, list } from '../options.ts';
 import { tidyJson } from '../render/json.ts';
 import { renderJudgement } from '../render/judgement.ts';
+import { stressSeed, stressSettings } from '../stress-options.ts';
 
 const AFTER_HELP = `
 Chained (the default) carries memory from epoch to epoch and ends a replica at its first divergence.
 Isolated starts every epoch from its recorded state, so that one divergence does not spoil the epochs after it.
+On a GPU (dawn, wgpu) the log is replayed on the device. Wide spreads an epoch over many workgroups, as the original ran;
+resident gives each replica one workgroup: much faster, but races between workgroups cannot show.
 Without recorded observations (a log from another runtime) replays are compared with each other.
 
 Examples:
   $ vrrl replay run.vrrl --replicas 100
   $ vrrl replay run.vrrl --backend threads --mode isolated --replicas 1000 --json
   $ vrrl replay from-rust.vrrl --kernel my-kernel.mjs --slot-count 1024
+  $ vrrl replay run.vrrl --backend dawn --replicas 4096 --stress
   $ vrrl replay run.vrrl --backend ./my-backend.mjs`;
 
 export const addReplay: AddCommand = (program, context) => {
@@ -52,6 +56,15 @@ export const addReplay: AddCommand = (program, context) => {
     .option('--assume-fresh', "take the log's first record for the first ever published")
     .option('--seed <n>', "seed of the lanes' shuffling", integer(0, 0xffff_ffff))
     .option('--workers <n>', 'worker threads', integer(1, 64))
+    .addOption(
+      new Option('--shape <shape>', 'how a GPU lays epochs out; default: wide').choices(['wide', 'resident'] as const),
+    )
+    .option('--stress [seed]', 'push a GPU towards rare schedules, with settings drawn from a seed', stressSeed)
+    .option(
+      '--stress-settings <list>',
+      'push it with these settings throughout: lanes=4,shuffleLanes=1',
+      stressSettings,
+    )
     .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))
     .option('--save <file>', "write what the first backend's first replica showed, for vrrl diff")
     .option('--json', 'print one JSON object (spec/judgement.schema.json)')

@@ -59,7 +59,29 @@ function renderBackends(backends: readonly BackendJudgement[]): string[] {
   ]);
   const head = ['backend', 'verdict', 'replicas', 'diverged (95% interval)', 'differs from itself', 'epochs/s'];
   const faults = backends.flatMap(({ fault }) => (fault === undefined ? [] : [`${fault.kind}: ${fault.message}`]));
-  return [...table(head, rows), ...faults];
+  return [...table(head, rows), ...backends.flatMap(renderDevice), ...faults];
+}
+
+/** How a backend replayed the log by itself. */
+function renderDevice({ backend, onDevice }: BackendJudgement): string[] {
+  if (onDevice === undefined) return [];
+  const { shape, replicas, loadMs, runMs, deviceMs, stress } = onDevice;
+  const device = deviceMs === undefined ? '' : `, ${milliseconds(deviceMs)} of it on the device`;
+  const how = `${backend}: ${plural(replicas, 'replica')} on the device, ${SHAPES[shape]}`;
+  const lines = [`${how}; log taken up in ${milliseconds(loadMs)}, replayed in ${milliseconds(runMs)}${device}`];
+  if (stress === undefined) return lines;
+  const tried = `${plural(stress.tried, 'stress setting')} tried, ${count(stress.dropped)} found nothing`;
+  if (stress.best === undefined) return [...lines, `${backend}: ${tried}`];
+  const { settings, epochs, differing } = stress.best;
+  const list = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  const best = `best: ${list.length === 0 ? 'no stress' : `--stress-settings ${list.join(',')}`}`;
+  return [...lines, `${backend}: ${tried}; ${best} (${count(differing)} of ${count(epochs)} epochs differed)`];
+}
+
+const SHAPES = { wide: 'wide (lanes over many workgroups)', resident: 'resident (a workgroup a replica)' } as const;
+
+function milliseconds(value: number): string {
+  return `${value < 10 ? value.toFixed(1) : count(Math.round(value))} ms`;
 }
 
 function renderOutcomes({ differsFromItself, mostOutcomes }: BackendJudgement): string {

@@ -132,6 +132,7 @@ function judgeBackend(replay: BackendReplay, whole: readonly Verdict[]): Backend
     mostOutcomes: replay.epochs.reduce((most, epoch) => Math.max(most, outcomeCount(epoch)), 0),
     fault: replay.fault && { kind: replay.fault.kind, message: replay.fault.message },
     elapsedMs: replay.elapsedMs,
+    onDevice: replay.onDevice,
   };
 }
 
@@ -162,10 +163,32 @@ function firstDivergence(
   const isOdd = ({ source }: OutcomeSource) => source === odd?.source && source !== RECORDING;
   const outcomes = outcomesOf(plan, clear, index);
   const pair = differentPair([...outcomes.filter((each) => !isOdd(each)), ...outcomes.filter(isOdd)]);
-  if (pair === undefined) return undefined;
+  if (pair === undefined) return uncapturedDivergence(clear, index);
   const [expected, seen] = pair;
   const layout = replays[0].layout;
   return describeDifference({ plan, layout, kernel, epoch: plan.epochs[index], expected, seen });
+}
+
+/** A backend that counts by itself hands back the words of some outcomes; of the others it is known that they differ. */
+function uncapturedDivergence(replays: readonly BackendReplay[], index: number): Divergence | undefined {
+  const replay = replays.find(({ epochs }) => epochs[index].replicasDiffering > 0);
+  if (replay === undefined) return undefined;
+  const { epoch, replicasDiffering, replicas, expected } = replay.epochs[index];
+  return {
+    epoch: epoch.ordinal,
+    deviceEpoch: epoch.deviceEpoch,
+    backend: replay.backend,
+    replica: 0,
+    comparedWith: expected === undefined ? replays[0].backend : RECORDING,
+    kind: 'digest',
+    where: 'the digest',
+    region: 'the digest',
+    expected: 'one digest',
+    seen: `another one in ${replicasDiffering} of ${replicas} replicas, whose words were not handed back`,
+    differenceCount: 1,
+    slots: [],
+    unlistedSlotCount: undefined,
+  };
 }
 
 function contradictedEpoch(replay: BackendReplay, index: number): Divergence {

@@ -3,6 +3,7 @@
  */
 
 import type { BackendFaultKind } from '../backend/index.ts';
+import type { DeviceReplay } from '../replay/index.ts';
 import type { Rate } from './statistics.ts';
 
 /** Two runs are the same, are not, or cannot be told. A gap is never agreement. */
@@ -70,6 +71,8 @@ export interface BackendJudgement {
   readonly mostOutcomes: number;
   readonly fault: { readonly kind: BackendFaultKind; readonly message: string } | undefined;
   readonly elapsedMs: number;
+  /** How it was replayed by the backend itself, if it was. */
+  readonly onDevice: DeviceReplay | undefined;
 }
 
 /** The one source that all others agree against. */

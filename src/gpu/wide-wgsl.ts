@@ -113,7 +113,7 @@ fn offerBatch(instance: u32, batch: u32, first: u32, waiting: u32, lane: u32) ->
   }
   return true;
 }
-/// What an epoch means for its replica. All lanes.
+/// What an epoch means for its replica, counted in the wave. All lanes.
 fn closeEpoch(entry: u32, replica: u32, relation: u32, lane: u32) {
   if (lane != 0u) { return; }
   var flags = flagsAfter(entry, relation);
@@ -155,7 +155,7 @@ fn endBatch(instance: u32, entry: u32, replica: u32, waiting: u32, lane: u32) ->
     if (offerBatch(instance, batch, tell(lane, ${load(InstanceWord.END)}), waiting, lane)) { return false; }
     relation = refuseEpoch(entry, lane);
   } else {
-    relation = judgeEpoch(entry, replica, lane);
+    relation = judgeEpoch(entry, parameters.firstReplica + replica, lane);
   }
   closeEpoch(entry, replica, relation, lane);
   storageBarrier();

@@ -138,7 +138,7 @@ export class ProgramReplay {
       const begin = performance.now();
       const result = await this.#runTurn(program, turn);
       this.#runMs += performance.now() - begin;
-      this.#search?.report(turn.stress, turn.replicas, result.replicasDiverged);
+      this.#search?.report({ settings: turn.stress, ...sumOf(result.totals) });
       this.#shape = result.shape;
       this.#deviceMs = addKnown(this.#deviceMs, result.deviceMs);
       this.#count(result, epochs);
@@ -260,6 +260,17 @@ function outcomeAsExpected({ signature, overflowed }: ComparableOutcome): Outcom
     faults: [],
     pendingBefore: [],
   };
+}
+
+/** Epochs run, and those that differ, over all epochs and replicas. */
+function sumOf(totals: Uint32Array): { epochs: number; differing: number } {
+  let epochs = 0;
+  let differing = 0;
+  for (let at = 0; at < totals.length; at += EPOCH_TOTAL_WORDS) {
+    epochs += totals[at + EpochTotal.RUN];
+    differing += totals[at + EpochTotal.DIFFERENT];
+  }
+  return { epochs, differing };
 }
 
 function addKnown(left: number | undefined, right: number | undefined): number | undefined {

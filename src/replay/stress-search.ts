@@ -20,8 +20,9 @@ export type StressRequest =
 /** How settings did. */
 export interface StressTrial {
   readonly settings: StressSettings;
-  readonly replicas: number;
-  readonly diverged: number;
+  /** Epochs run with them, over all replicas, and how many of these came out different. */
+  readonly epochs: number;
+  readonly differing: number;
 }
 
 export interface StressReport {
@@ -60,15 +61,15 @@ export class StressSearch {
   }
 
   /** Tells how a turn went. */
-  report(settings: StressSettings, replicas: number, diverged: number): void {
-    const known = this.#found.findIndex((trial) => isSameButSeed(trial.settings, settings));
+  report(trial: StressTrial): void {
+    const known = this.#found.findIndex(({ settings }) => isSameButSeed(settings, trial.settings));
     if (known >= 0) {
-      const trial = this.#found[known];
-      this.#found[known] = { ...trial, replicas: trial.replicas + replicas, diverged: trial.diverged + diverged };
+      const { settings, epochs, differing } = this.#found[known];
+      this.#found[known] = { settings, epochs: epochs + trial.epochs, differing: differing + trial.differing };
       return;
     }
     this.#tried += 1;
-    if (diverged > 0) this.#found.push({ settings, replicas, diverged });
+    if (trial.differing > 0) this.#found.push(trial);
   }
 
   summary(): StressReport {
@@ -89,9 +90,9 @@ export function replicasOfTurn(replicas: number): number {
   return Math.max(1, Math.ceil(replicas / turns));
 }
 
-/** Few replicas say little: one more that did not diverge is assumed of each. */
-function rate({ replicas, diverged }: StressTrial): number {
-  return diverged / (replicas + 1);
+/** Few epochs say little: one more that did not differ is assumed of each. */
+function rate({ epochs, differing }: StressTrial): number {
+  return differing / (epochs + 1);
 }
 
 function isSameButSeed(left: StressSettings, right: StressSettings): boolean {

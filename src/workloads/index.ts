@@ -9,6 +9,7 @@ import { packed } from './packed.ts';
 import { printf } from './printf.ts';
 import type { Workload } from './workload.ts';
 
+export { type Litmus, litmus } from './litmus.ts';
 export type { SlotBatch, Workload, WorkloadOptions, WorkloadPlan } from './workload.ts';
 
 /** All of them, the plainest first. */
