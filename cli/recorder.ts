@@ -1,5 +1,6 @@
 /** A session with its two files: the log and the observations beside it. */
 
+import { ProcessBackend } from '../node/process-backend.ts';
 import { makeWay, observationPathOf, refuseOccupied } from '../node/recording-files.ts';
 import { ReplaceableFileStorage } from '../node/replaceable-file-storage.ts';
 import { RingLog } from '../node/ring-log.ts';
@@ -36,13 +37,23 @@ export class Recorder {
     const files = new FilesToBe(logPath, capacity, mayReplace);
     const observations = (initialWords: Uint32Array) =>
       files.make(describeRun(backend, kernel, capacity), initialWords);
-    const options = { log: files, observations, ...(kernel === undefined ? {} : { kernel }) };
+    const options = {
+      log: files,
+      observations,
+      // A backend elsewhere leaves time while it runs.
+      overlapsObservations: backend instanceof ProcessBackend,
+      ...(kernel === undefined ? {} : { kernel }),
+    };
     return new Recorder(await RecordingSession.start(backend, options), files);
   }
 
   /** Ends both files. What was recorded stays, whatever this throws. */
   close(): void {
-    this.#files.close();
+    try {
+      this.session.finish();
+    } finally {
+      this.#files.close();
+    }
   }
 }
 

@@ -53,6 +53,12 @@ export interface SessionOptions {
   /** A sink, or what makes one given the words observed before the first epoch. */
   readonly observations?: ObservationSink | ((initialWords: Uint32Array) => ObservationSink);
   readonly clock?: Clock;
+  /**
+   * Write an epoch's observation while the backend runs the next epoch, instead of before `endEpoch` resolves. The newest
+   * observation is then lost if the process is killed, and {@link RecordingSession.finish} has to be called at the end.
+   * Records are never late. Backends that answer at once leave nothing to overlap with. Default false.
+   */
+  readonly overlapsObservations?: boolean;
 }
 
 /** What an epoch came to. */
@@ -68,8 +74,8 @@ export interface RecordedEpoch {
 }
 
 /**
- * A running backend whose slots are recorded. Make it with {@link RecordingSession.start}. It has no end of its own: whoever
- * made the backend, the log and the observations stops the one and closes the others.
+ * A running backend whose slots are recorded. Make it with {@link RecordingSession.start}. Whoever made the backend, the log
+ * and the observations stops the one and closes the others, after {@link RecordingSession.finish}.
  */
 export class RecordingSession {
   readonly layout: ResolvedLayout;
@@ -77,7 +83,11 @@ export class RecordingSession {
   readonly #options: SessionOptions;
   #observations: ObservationSink | undefined;
   readonly #clock: Clock;
-  readonly #snapshot: Uint32Array;
+  #snapshot: Uint32Array;
+  /** What was observed before that, which is being written while the next epoch runs. */
+  #otherSnapshot: Uint32Array;
+  /** Writes the newest observation. */
+  #unwritten: (() => void) | undefined;
   readonly #recordsDigest = new RecordsDigest();
   /** 1 for slots that the host may not write now. */
   readonly #busy: Uint8Array;
@@ -92,6 +102,7 @@ export class RecordingSession {
     this.#clock = options.clock ?? monotonicWallClock();
     this.layout = layout;
     this.#snapshot = new Uint32Array(layout.snapshotWords);
+    this.#otherSnapshot = new Uint32Array(options.overlapsObservations === true ? layout.snapshotWords : 0);
     this.#busy = new Uint8Array(backend.slotCount);
   }
 
@@ -166,7 +177,7 @@ export class RecordingSession {
       await this.publish([{ opcode: Opcode.BATCH_FENCE, args: [itemCount, options.tag ?? 0] }]);
     }
     await this.#drain();
-    const observing = this.#backend.observe(this.#snapshot);
+    const observing = this.#backend.observe(this.#turnSnapshot());
     if (isPromise(observing)) await observing;
     const epoch = this.#epoch;
     const recorded: RecordedEpoch = {
@@ -181,8 +192,29 @@ export class RecordingSession {
     // The epoch is over before it is written down: if that fails it is lost, and those after it are not.
     this.#ordinal += 1;
     this.#epoch = new EpochInProgress(this.#recordCount + 1, this.#deviceEpoch());
-    this.#appendObservation(observation, epoch.isSpoiled);
+    this.#unwritten = () => this.#appendObservation(observation, epoch.isSpoiled);
+    if (this.#options.overlapsObservations !== true) this.finish();
     return recorded;
+  }
+
+  /** Writes what has not been written yet. Nothing is written twice. */
+  finish(): void {
+    const write = this.#unwritten;
+    this.#unwritten = undefined;
+    write?.();
+  }
+
+  /** As a promise, so that a write that fails does not leave a drain behind that nobody waits for. */
+  async #finishMeanwhile(): Promise<void> {
+    this.finish();
+  }
+
+  /** Where the next observation goes: never over one that is still to be written. */
+  #turnSnapshot(): Uint32Array {
+    if (this.#options.overlapsObservations === true) {
+      [this.#snapshot, this.#otherSnapshot] = [this.#otherSnapshot, this.#snapshot];
+    }
+    return this.#snapshot;
   }
 
   #appendObservation(observation: EpochObservation, isSpoiled: boolean): void {
@@ -261,7 +293,10 @@ export class RecordingSession {
     let report: DrainReport;
     try {
       const draining = this.#backend.drain();
-      report = isPromise(draining) ? await draining : draining;
+      // While it runs there is time to write.
+      if (isPromise(draining)) [report] = await Promise.all([draining, this.#finishMeanwhile()]);
+      else report = draining;
+      this.finish();
     } catch (error) {
       this.#epoch.isSpoiled = true;
       throw error;

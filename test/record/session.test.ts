@@ -15,6 +15,7 @@ import {
   BreakingStorage,
   DisturbedBackend,
   type Program,
+  type RecordedRun,
   recordingOf,
   recordRun,
   tickingClock,
@@ -534,6 +535,72 @@ describe('a backend that answers later', () => {
     expect(later.epochs).toEqual(atOnce.epochs);
   });
 
+  it('leaves time to write the epoch before, with nothing changed', async () => {
+    const program = Array.from({ length: 5 }, (_, epoch) => [{ opcode: Opcode.ATOMIC_ADD, args: [epoch + 1, 170] }]);
+    const atOnce = await recordRun(program, new ReferenceBackend(kernel), { kernel });
+    for (const backend of [new ReferenceBackend(kernel), answeringLater(new ReferenceBackend(kernel))]) {
+      const overlapping = await recordRun(program, backend, { kernel, overlapsObservations: true });
+      expect(overlapping.log).toEqual(atOnce.log);
+      expect(wordsOf(overlapping)).toEqual(wordsOf(atOnce));
+      expect(overlapping.epochs).toEqual(atOnce.epochs);
+    }
+  });
+
+  it('has the observation of an epoch written while the next one runs, and the last one when all is over', async () => {
+    const written: string[] = [];
+    const inner = new AddingBackend();
+    const backend: Backend = {
+      ...answeringLater(inner),
+      async drain() {
+        written.push('drain');
+        await new Promise((resolve) => setImmediate(resolve));
+        written.push('drained');
+        return inner.drain();
+      },
+    };
+    const observations = {
+      appendSlotRest() {},
+      appendEpoch: ({ ordinal, words }: EpochObservation) => void written.push(`epoch ${ordinal}: ${words[2]}`),
+      dropBefore() {},
+    };
+    const session = await RecordingSession.start(backend, { observations, overlapsObservations: true });
+    for (let epoch = 0; epoch < 2; epoch += 1) {
+      await session.publish([{ opcode: 2, args: [1] }]);
+      await session.endEpoch();
+    }
+    expect(written).toEqual(['drain', 'drained', 'drain', 'epoch 0: 1', 'drained']);
+    session.finish();
+    session.finish();
+    expect(written.at(-1)).toBe('epoch 1: 2');
+    expect(written).toHaveLength(6);
+  });
+
+  it('is waited for even if the epoch before cannot be written', async () => {
+    let drained = 0;
+    const inner = new AddingBackend();
+    const backend: Backend = {
+      ...answeringLater(inner),
+      async drain() {
+        await new Promise((resolve) => setImmediate(resolve));
+        drained += 1;
+        if (drained === 2) throw new Error('the drain fails too');
+        return inner.drain();
+      },
+    };
+    const observations = {
+      appendSlotRest() {},
+      appendEpoch() {
+        throw new Error('the disk is full');
+      },
+      dropBefore() {},
+    };
+    const session = await RecordingSession.start(backend, { observations, overlapsObservations: true });
+    await session.endEpoch();
+    await expect(session.endEpoch()).rejects.toThrow('the disk is full');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(drained).toBe(2);
+  });
+
   it('is waited for slot by slot', async () => {
     let inFlight = 0;
     let most = 0;
@@ -554,6 +621,15 @@ describe('a backend that answers later', () => {
     expect(most).toBe(1);
   });
 });
+
+/** What a run's stream says of each epoch; streams themselves are salted. */
+function wordsOf(run: RecordedRun): unknown[] {
+  const { observations } = recordingOf(run);
+  return run.epochs.map((_, epoch) => ({
+    ...observations?.epoch(epoch),
+    words: observations?.wordsAfter(epoch)?.slice(),
+  }));
+}
 
 function withoutFence(): Kernel {
   return finishKernel({ ...kernel, opcodes: kernel.opcodes.filter(({ code }) => code !== Opcode.BATCH_FENCE) });

@@ -43,6 +43,7 @@ export interface RunOptions {
   readonly startNs?: bigint;
   /** A log that is there already and is appended to. */
   readonly onto?: Uint8Array;
+  readonly overlapsObservations?: boolean;
 }
 
 /** A clock that ticks a microsecond a call, the same in every run. */
@@ -76,6 +77,7 @@ export async function recordRun(program: Program, backend: Backend, options: Run
       return writer;
     },
     clock: tickingClock(startNs),
+    overlapsObservations: options.overlapsObservations ?? false,
   });
   const epochs: RecordedEpoch[] = [];
   for (const [tag, slots] of program.entries()) {
@@ -83,6 +85,7 @@ export async function recordRun(program: Program, backend: Backend, options: Run
     const epoch = await session.endEpoch({ tag, ...(fence === undefined ? {} : { fence }) });
     epochs.push({ ...epoch, snapshot: epoch.snapshot.slice() });
   }
+  session.finish();
   if (unobserved === undefined) writer?.close();
   else await session.publish(unobserved);
   return { log: logStorage.toBytes(), stream: stream.toBytes(), epochs, recordCount: session.recordCount };
