@@ -22,6 +22,15 @@ const racyAdd = opcode('RACY_ADD', RACY_ADD, ['amount', 'word'], ($, amount, wor
   $.store('control', word, before.plus(amount));
 });
 
+export function benchKernel(slotsOfEpoch: number): Kernel {
+  return defineKernel({
+    name: 'bench',
+    slotCount: slotsOfEpoch,
+    opcodes: [racyAdd],
+    observableWords: Math.max(864, COUNTERS + 2 + slotsOfEpoch),
+  });
+}
+
 export interface BenchLog {
   readonly kernel: Kernel;
   readonly plan: ReplayPlan;
@@ -32,12 +41,7 @@ export interface BenchLog {
  * if racy, one in eight adds in two accesses.
  */
 export async function benchLog(epochCount: number, slotsOfEpoch: number, isRacy = false): Promise<BenchLog> {
-  const kernel = defineKernel({
-    name: 'bench',
-    slotCount: slotsOfEpoch,
-    opcodes: [racyAdd],
-    observableWords: Math.max(864, COUNTERS + 2 + slotsOfEpoch),
-  });
+  const kernel = benchKernel(slotsOfEpoch);
   const log = new MemoryStorage();
   const stream = new MemoryStorage();
   const ring = RingLog.open(log, epochCount * slotsOfEpoch);
@@ -66,7 +70,7 @@ export async function benchLog(epochCount: number, slotsOfEpoch: number, isRacy 
   return { kernel, plan: planReplay({ scan: scanLogBytes(log.toBytes()), observations }, { kernel }) };
 }
 
-function slotsOf(epoch: number, count: number, isRacy: boolean): SlotRequest[] {
+export function slotsOf(epoch: number, count: number, isRacy = false): SlotRequest[] {
   return Array.from({ length: count }, (_, slot) => {
     if (isRacy && slot % 8 === 0) return { opcode: RACY_ADD, args: [1, FIRST_COUNTER] };
     const counter = FIRST_COUNTER + 1 + ((slot + epoch) % (COUNTERS - 1));

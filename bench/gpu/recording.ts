@@ -1,0 +1,86 @@
+/**
+ * What recording costs a session on a GPU: the same session, with a log and observations and without, in turns, on the
+ * product's own Dawn process. One JSON object on standard output.
+ *
+ *     node scripts/run-typescript.js bench/gpu/recording.ts [--rounds 9] [--epochs 2000] [--backend dawn]
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Recorder } from '../../cli/recorder.ts';
+import { connectGpu, type GpuStack } from '../../node/gpu/index.ts';
+import type { ProcessBackend } from '../../node/process-backend.ts';
+import type { Kernel } from '../../src/kernel/index.ts';
+import { RecordingSession, type SlotRequest } from '../../src/record/index.ts';
+import { benchKernel, slotsOf } from './logs.ts';
+
+const SLOTS_OF_EPOCH = 64;
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '9' },
+    epochs: { type: 'string', default: '2000' },
+    backend: { type: 'string', default: 'dawn' },
+  },
+});
+const epochCount = Number(values.epochs);
+const kernel = benchKernel(SLOTS_OF_EPOCH);
+/** Made before the clock starts: whoever publishes has its slots already. */
+const epochs = Array.from({ length: epochCount }, (_, epoch) => slotsOf(epoch, SLOTS_OF_EPOCH - 1));
+
+async function run(session: RecordingSession, work: readonly (readonly SlotRequest[])[]): Promise<number> {
+  const begin = performance.now();
+  for (const [tag, slots] of work.entries()) {
+    await session.publish(slots);
+    await session.endEpoch({ tag });
+  }
+  return performance.now() - begin;
+}
+
+async function withoutRecording(backend: ProcessBackend, of: Kernel): Promise<number> {
+  return run(await RecordingSession.start(backend, { kernel: of }), epochs);
+}
+
+async function withRecording(backend: ProcessBackend, of: Kernel): Promise<number> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'vrrl-bench-'));
+  const capacity = epochCount * SLOTS_OF_EPOCH;
+  const recorder = await Recorder.create(path.join(folder, 'run.vrrl'), backend, of, capacity, false);
+  try {
+    return await run(recorder.session, epochs);
+  } finally {
+    recorder.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const stack = values.backend as GpuStack;
+const backend = await connectGpu(stack, kernel);
+const samples: Record<string, number[]> = { without: [], with: [] };
+for (let round = 0; round <= Number(values.rounds); round += 1) {
+  const without = await withoutRecording(backend, kernel);
+  const withLog = await withRecording(backend, kernel);
+  if (round === 0) continue;
+  samples['without'].push(without);
+  samples['with'].push(withLog);
+}
+await backend.stop();
+const median = (list: readonly number[]) => [...list].sort((left, right) => left - right)[list.length >> 1];
+const epochsPerSecond = (ms: number) => (epochCount / ms) * 1e3;
+const fewer = samples['with'].map((ms, index) => 1 - samples['without'][index] / ms);
+process.stdout.write(
+  `${JSON.stringify({
+    date: new Date().toISOString().slice(0, 10),
+    command: 'node scripts/run-typescript.js bench/gpu/recording.ts',
+    device: backend.ready.device,
+    epochs: epochCount,
+    slotsOfEpoch: SLOTS_OF_EPOCH,
+    samplesMs: samples,
+    epochsPerSecond: {
+      without: epochsPerSecond(median(samples['without'])),
+      with: epochsPerSecond(median(samples['with'])),
+    },
+    /** Of the epochs a second, how many fewer; each round against its own. */
+    fewer: { median: median(fewer), min: Math.min(...fewer), max: Math.max(...fewer) },
+  })}\n`,
+);
