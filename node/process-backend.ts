@@ -154,6 +154,14 @@ export class ProcessBackend implements Backend {
     });
   }
 
+  /** One way there and back instead of two. */
+  async drainAndObserve(snapshot: Uint32Array): Promise<DrainReport> {
+    const [drained, observed] = await Promise.allSettled([this.drain(), this.observe(snapshot)]);
+    if (drained.status === 'rejected') throw drained.reason;
+    if (observed.status === 'rejected') throw observed.reason;
+    return drained.value;
+  }
+
   /** Gives back the process and its pipes; a later `start` makes another one. */
   async stop(): Promise<void> {
     // Why it does not start is told to whoever started it.

@@ -11,7 +11,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Recorder } from '../../cli/recorder.ts';
 import { connectGpu, type GpuStack } from '../../node/gpu/index.ts';
-import type { ProcessBackend } from '../../node/process-backend.ts';
+import type { Backend } from '../../src/backend/index.ts';
+import { GpuBackend } from '../../src/gpu/index.ts';
 import type { Kernel } from '../../src/kernel/index.ts';
 import { RecordingSession, type SlotRequest } from '../../src/record/index.ts';
 import { benchKernel, slotsOf } from './logs.ts';
@@ -22,12 +23,27 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '9' },
     epochs: { type: 'string', default: '2000' },
     backend: { type: 'string', default: 'dawn' },
+    /** In this process, as a page would, with nothing between the session and the device. */
+    inProcess: { type: 'boolean', default: false },
   },
 });
+/** What must not be collected while the GPU is used. */
+const keptAlive: unknown[] = [];
 const epochCount = Number(values.epochs);
 const kernel = benchKernel(SLOTS_OF_EPOCH);
 /** Made before the clock starts: whoever publishes has its slots already. */
 const epochs = Array.from({ length: epochCount }, (_, epoch) => slotsOf(epoch, SLOTS_OF_EPOCH - 1));
+
+async function inProcess(): Promise<Backend> {
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  const gpu = create([]);
+  const adapter = await gpu.requestAdapter();
+  const device = await adapter?.requestDevice();
+  if (device === undefined) throw new Error('Dawn finds no adapter. Fix: install a Vulkan driver.');
+  keptAlive.push(gpu, adapter, device);
+  return new GpuBackend(device, kernel);
+}
 
 async function run(session: RecordingSession, work: readonly (readonly SlotRequest[])[]): Promise<number> {
   const begin = performance.now();
@@ -38,11 +54,11 @@ async function run(session: RecordingSession, work: readonly (readonly SlotReque
   return performance.now() - begin;
 }
 
-async function withoutRecording(backend: ProcessBackend, of: Kernel): Promise<number> {
+async function withoutRecording(backend: Backend, of: Kernel): Promise<number> {
   return run(await RecordingSession.start(backend, { kernel: of }), epochs);
 }
 
-async function withRecording(backend: ProcessBackend, of: Kernel): Promise<number> {
+async function withRecording(backend: Backend, of: Kernel): Promise<number> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'vrrl-bench-'));
   const capacity = epochCount * SLOTS_OF_EPOCH;
   const recorder = await Recorder.create(path.join(folder, 'run.vrrl'), backend, of, capacity, false);
@@ -54,8 +70,7 @@ async function withRecording(backend: ProcessBackend, of: Kernel): Promise<numbe
   }
 }
 
-const stack = values.backend as GpuStack;
-const backend = await connectGpu(stack, kernel);
+const backend = values.inProcess ? await inProcess() : await connectGpu(values.backend as GpuStack, kernel);
 const samples: Record<string, number[]> = { without: [], with: [] };
 for (let round = 0; round <= Number(values.rounds); round += 1) {
   const without = await withoutRecording(backend, kernel);
@@ -72,7 +87,8 @@ process.stdout.write(
   `${JSON.stringify({
     date: new Date().toISOString().slice(0, 10),
     command: 'node scripts/run-typescript.js bench/gpu/recording.ts',
-    device: backend.ready.device,
+    device: 'ready' in backend ? (backend.ready as { device: unknown }).device : 'in process',
+    kept: keptAlive.length,
     epochs: epochCount,
     slotsOfEpoch: SLOTS_OF_EPOCH,
     samplesMs: samples,
@@ -83,4 +99,5 @@ process.stdout.write(
     /** Of the epochs a second, how many fewer; each round against its own. */
     fewer: { median: median(fewer), min: Math.min(...fewer), max: Math.max(...fewer) },
   })}\n`,
+  () => process.exit(0),
 );

@@ -59,6 +59,11 @@ export interface Backend {
    * takes away at that point, such as the records of a debug log, is gone from the device afterwards.
    */
   observe(snapshot: Uint32Array): Awaitable<void>;
+  /**
+   * {@link drain}, then {@link observe}, in one go: for backends that have a long way to go and would go it twice. Both are
+   * done even if what `drain` says makes the caller lose interest.
+   */
+  drainAndObserve?(snapshot: Uint32Array): Awaitable<DrainReport>;
   /** Sets the observed words, and empties the ring. Backends that have it can start an epoch from a recorded state. */
   restore?(snapshot: Uint32Array): Awaitable<void>;
   /**

@@ -6,6 +6,7 @@
  */
 
 import {
+  type Awaitable,
   type Backend,
   type DrainReport,
   DrainTally,
@@ -176,9 +177,7 @@ export class RecordingSession {
       const itemCount = this.#epoch.recordCount;
       await this.publish([{ opcode: Opcode.BATCH_FENCE, args: [itemCount, options.tag ?? 0] }]);
     }
-    await this.#drain();
-    const observing = this.#backend.observe(this.#turnSnapshot());
-    if (isPromise(observing)) await observing;
+    await this.#drainAndObserve();
     const epoch = this.#epoch;
     const recorded: RecordedEpoch = {
       ordinal: this.#ordinal,
@@ -289,10 +288,19 @@ export class RecordingSession {
     }
   }
 
-  async #drain(): Promise<void> {
+  async #drainAndObserve(): Promise<void> {
+    const backend = this.#backend;
+    const snapshot = this.#turnSnapshot();
+    if (backend.drainAndObserve !== undefined) return this.#drain(backend.drainAndObserve.bind(backend, snapshot));
+    await this.#drain();
+    const observing = backend.observe(snapshot);
+    if (isPromise(observing)) await observing;
+  }
+
+  async #drain(drain: () => Awaitable<DrainReport> = () => this.#backend.drain()): Promise<void> {
     let report: DrainReport;
     try {
-      const draining = this.#backend.drain();
+      const draining = drain();
       // While it runs there is time to write.
       if (isPromise(draining)) [report] = await Promise.all([draining, this.#finishMeanwhile()]);
       else report = draining;

@@ -280,10 +280,11 @@ export class ReplayRun {
           const publishing = backend.publish(slotIndex, this.#slot);
           if (isPromise(publishing)) await publishing;
         }
+        if (end === epoch.endRecord && backend.drainAndObserve !== undefined) break;
         const draining = backend.drain();
         this.#tally.add(isPromise(draining) ? await draining : draining);
       }
-      const observing = backend.observe(this.#snapshot);
+      const observing = this.#observe();
       if (isPromise(observing)) await observing;
     } catch (error) {
       if (!(error instanceof PublishError)) throw asBackendFault(error, backend.name);
@@ -292,6 +293,15 @@ export class ReplayRun {
     }
     this.#epochsRun += 1;
     return true;
+  }
+
+  /** Observes; drains the last batch with it where the backend does both in one go. */
+  #observe(): Awaitable<void> {
+    const backend = this.#backend;
+    if (backend.drainAndObserve === undefined) return backend.observe(this.#snapshot);
+    const draining = backend.drainAndObserve(this.#snapshot);
+    if (isPromise(draining)) return draining.then((report) => this.#tally.add(report));
+    this.#tally.add(draining);
   }
 
   /** Calls the backend where speed does not matter; whatever it throws is its fault. */
