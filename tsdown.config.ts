@@ -8,6 +8,7 @@ const configuration: ReturnType<typeof defineConfig> = defineConfig({
     'node/index.ts',
     'node/threads-worker.js',
     'node/gpu/runner.ts',
+    'node/gpu/orphan-watch.ts',
     'node/kernel-resolver.js',
     'cli/main.ts',
   ],

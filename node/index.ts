@@ -1,6 +1,7 @@
 /** vrrl in Node: everything that runs everywhere, and files, worker threads and modules from disk. */
 export * from '../src/index.ts';
 export { FileStorage } from './file-storage.ts';
+export { connectGpu, GPU_STACKS, type GpuConnectOptions, type GpuStack } from './gpu/index.ts';
 export { loadBackendFactory, loadKernel } from './modules.ts';
 export { ProcessBackend, type ProcessBackendOptions } from './process-backend.ts';
 export { observationPathOf, openRecording, type RecordingFiles } from './recording-files.ts';

@@ -19,6 +19,7 @@ const LOADED_BY_NAME = [
   'node/index.ts',
   'node/threads-worker.js',
   'node/gpu/runner.ts',
+  'node/gpu/orphan-watch.ts',
   'node/kernel-resolver.js',
   'cli/main.ts',
 ];

@@ -1,7 +1,7 @@
 /** Which adapter a stack gets: the one that was asked for by name, or the best that this machine has. */
 
 import { BackendFaultError } from '../../src/backend/index.ts';
-import { type AdapterReport, adapterName } from './adapter-report.ts';
+import type { AdapterReport } from './adapter-report.ts';
 import { driversOfUser, launchOf } from './launch.ts';
 import { type DriverManifest, driverManifests } from './manifests.ts';
 import { type Probe, probe } from './probe.ts';
@@ -83,12 +83,14 @@ function isHardware(probe: Probe): boolean {
   return isFound(probe) && !probe.adapter.isSoftware;
 }
 
-/** Software by how well the stack is known to run on it; small is good. */
+/** Software by how well the stack is known to run on it; small is good. A driver that is broken says more than none. */
 function rankOf(stack: GpuStack, probe: Probe): number {
-  if (!isFound(probe)) return Number.POSITIVE_INFINITY;
-  const rank = softwareRank(stack, adapterName(probe.adapter));
-  return rank < 0 ? Number.MAX_SAFE_INTEGER : rank;
+  if (!isFound(probe)) return probe.problem?.kind === 'unavailable' ? RANK.missing : RANK.broken;
+  const rank = softwareRank(stack, probe.adapter.description);
+  return rank < 0 ? RANK.unknown : rank;
 }
+
+const RANK = { unknown: 100, broken: 200, missing: 300 } as const;
 
 /** −1 if it is not known to be software. */
 function softwareRank(stack: GpuStack, text: string): number {
@@ -105,7 +107,7 @@ function noAdapter(stack: GpuStack, probe: Probe | undefined): BackendFaultError
 }
 
 async function noneOfName(stack: GpuStack, name: string): Promise<BackendFaultError> {
-  const found = (await allProbes(stack)).filter(isFound).map(({ adapter }) => adapterName(adapter));
+  const found = (await allProbes(stack)).filter(isFound).map(({ adapter }) => adapter.description);
   if (found.length === 0) return noAdapter(stack, await probe(stack));
   const what = `no adapter has “${name}” in its name or its driver; there are ${[...new Set(found)].join(' and ')}`;
   return new BackendFaultError(stack, 'unavailable', what, 'name one of these, or leave --adapter out.');

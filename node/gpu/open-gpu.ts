@@ -1,8 +1,9 @@
 /** The GPU of the runtime that this is: Dawn's in Node, wgpu's in Deno. */
 
 import { BackendFaultError } from '../../src/backend/index.ts';
-import { type AdapterReport, adapterName, LIMIT_NAMES, reportOf } from './adapter-report.ts';
+import { type AdapterReport, limitsOf, nameOf, reportOf } from './adapter-report.ts';
 import { mapWithoutDelay } from './deno-mapping.ts';
+import { loopLimit } from './loop-limit.ts';
 import type { GpuStack } from './stacks.ts';
 import { adapterHook, deviceHook } from './test-hooks.ts';
 
@@ -28,10 +29,10 @@ export async function openGpu(webgpuModule: string): Promise<OpenGpu> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw noAdapter();
   keptAlive.push(gpu, adapter);
-  const report = reportOf(adapter);
   adapterHook();
-  const device = await requestDevice(adapter, report);
+  const device = await requestDevice(adapter);
   keptAlive.push(device);
+  const report = reportOf(adapter, await loopLimit(device));
   deviceHook(device);
   return { device, adapter: report };
 }
@@ -54,12 +55,14 @@ async function importWebgpu(module: string): Promise<typeof import('webgpu')> {
 }
 
 function navigatorGpu(): GPU {
-  const { navigator } = globalThis as { navigator?: NavigatorGPU };
-  if (navigator?.gpu !== undefined) {
-    mapWithoutDelay();
-    return navigator.gpu;
-  }
-  throw new BackendFaultError(
+  const gpu = (globalThis as { navigator?: Partial<NavigatorGPU> }).navigator?.gpu;
+  if (gpu === undefined) throw noWebgpu();
+  mapWithoutDelay();
+  return gpu;
+}
+
+function noWebgpu(): BackendFaultError {
+  return new BackendFaultError(
     RUNNING_STACK,
     'unavailable',
     'this runtime has no WebGPU',
@@ -67,14 +70,14 @@ function navigatorGpu(): GPU {
   );
 }
 
-async function requestDevice(adapter: GPUAdapter, report: AdapterReport): Promise<GPUDevice> {
-  const requiredLimits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, report.limits[name]]));
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const requiredLimits = limitsOf(adapter.limits);
   const requiredFeatures: GPUFeatureName[] = adapter.features.has('timestamp-query') ? ['timestamp-query'] : [];
   try {
     return await adapter.requestDevice({ requiredLimits, requiredFeatures });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const what = `${adapterName(report)} gives no device: ${reason}`;
+    const what = `${nameOf(adapter.info)} gives no device: ${reason}`;
     const fix = 'name another one with --adapter, or mend its driver; vrrl doctor lists them.';
     throw new BackendFaultError(RUNNING_STACK, 'crash', what, fix, {}, { cause });
   }

@@ -24,6 +24,16 @@ export function denoProgram(): string {
   return path.join(path.dirname(binary), process.platform === 'win32' ? 'deno.exe' : 'deno');
 }
 
+export function isInstalled(stack: GpuStack): boolean {
+  try {
+    if (stack === 'dawn') webgpuModule();
+    else denoProgram();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A package beside this one, or what the user has installed where he works. */
 function seekers(): string[] {
   return [import.meta.url, path.join(process.cwd(), 'package.json')];

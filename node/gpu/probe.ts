@@ -4,7 +4,7 @@ import { BackendFaultError } from '../../src/backend/index.ts';
 import { type ChildEnd, RunnerChild } from '../runner-child.ts';
 import type { AdapterReport } from './adapter-report.ts';
 import { driversOfUser, launchOf } from './launch.ts';
-import type { ProbeAnswer, ProbeProblem } from './probe-answer.ts';
+import { type ProbeAnswer, type ProbeProblem, problemOf } from './probe-answer.ts';
 import type { GpuStack } from './stacks.ts';
 
 /** What a stack finds with one driver, or with those that the system offers. */
@@ -43,8 +43,7 @@ export async function probeAfresh(
     return { stack, manifest, ...(await ask(stack, manifest, deadlineMs)) };
   } catch (error) {
     if (!(error instanceof BackendFaultError)) throw error;
-    const { kind, what, fix } = error;
-    return { stack, manifest, problem: { kind, what: what.replace(/^backend \w+: /, ''), fix } };
+    return { stack, manifest, problem: problemOf(error) };
   }
 }
 

@@ -9,15 +9,14 @@
 
 import { Console } from 'node:console';
 import { parseArgs } from 'node:util';
-import { asBackendFault, BackendFaultError } from '../../src/backend/index.ts';
+import { BackendFaultError } from '../../src/backend/index.ts';
 import { GpuBackend } from '../../src/gpu/index.ts';
 import { type Kernel, planMemory } from '../../src/kernel/index.ts';
 import { serveBackend } from '../../src/serve/index.ts';
-import { adapterName } from './adapter-report.ts';
 import { DeviceWatch } from './device-watch.ts';
-import { frameOutput, requestPieces, writeAll } from './frame-pipes.ts';
+import { endWithHost, frameOutput, writeAll } from './frame-pipes.ts';
 import { type OpenGpu, openGpu, RUNNING_STACK } from './open-gpu.ts';
-import type { ProbeAnswer } from './probe-answer.ts';
+import { type ProbeAnswer, problemOf } from './probe-answer.ts';
 import { WatchedBackend } from './watched-backend.ts';
 
 const { values } = parseArgs({
@@ -34,23 +33,22 @@ globalThis.console = new Console(process.stderr, process.stderr);
 async function probe(): Promise<void> {
   const answer = await openGpu(values.webgpu).then(
     ({ adapter }): ProbeAnswer => ({ adapter }),
-    (error: unknown): ProbeAnswer => {
-      const { kind, what, fix } = asBackendFault(error, RUNNING_STACK);
-      return { problem: { kind, what, fix } };
-    },
+    (error: unknown): ProbeAnswer => ({ problem: problemOf(error) }),
   );
   await writeAll(output, [new TextEncoder().encode(`${JSON.stringify(answer)}\n`)]);
 }
 
 async function serve(): Promise<void> {
   let open: OpenGpu | undefined;
-  await serveBackend(requestPieces(process.stdin), (...pieces) => writeAll(output, pieces), {
+  endWithHost();
+  await serveBackend(process.stdin, (...pieces) => writeAll(output, pieces), {
     async makeBackend(_hello, kernel) {
       if (kernel === undefined) throw noKernel();
       open = await openGpu(values.webgpu);
       refuseTooLarge(kernel, open);
       const watch = new DeviceWatch(open.device, RUNNING_STACK);
-      return new WatchedBackend(new GpuBackend(open.device, kernel, { name: RUNNING_STACK }), watch);
+      const backend = new GpuBackend(open.device, kernel, { name: RUNNING_STACK });
+      return new WatchedBackend(backend, watch, open.adapter);
     },
     device: () => deviceTexts(open),
   });
@@ -58,15 +56,10 @@ async function serve(): Promise<void> {
 
 function deviceTexts(open: OpenGpu | undefined): Record<string, string> {
   if (open === undefined) return {};
-  const { vendor, architecture, device, api, isSoftware } = open.adapter;
-  return {
-    name: adapterName(open.adapter),
-    vendor,
-    architecture,
-    device,
-    api,
-    type: isSoftware ? 'software' : 'hardware',
-  };
+  const { description: name, vendor, architecture, device, api, isSoftware, loopLimit } = open.adapter;
+  const type = isSoftware ? 'software' : 'hardware';
+  const defect = loopLimit === null ? {} : { defect: `has a lane leave its loops after ${loopLimit} turns` };
+  return { ...{ name, vendor, architecture, device, api, type }, ...defect };
 }
 
 function noKernel(): BackendFaultError {
@@ -79,7 +72,7 @@ function refuseTooLarge(kernel: Kernel, { adapter }: OpenGpu): void {
   const bytes = planMemory(kernel).totalBytes;
   const most = Math.min(adapter.limits.maxStorageBufferBindingSize, adapter.limits.maxBufferSize);
   if (bytes <= most) return;
-  const what = `the kernel's memory has ${bytes} bytes, and ${adapterName(adapter)} binds ${most} at most`;
+  const what = `the kernel's memory has ${bytes} bytes, and ${adapter.description} binds ${most} at most`;
   const fix = 'use a smaller ring (--slot-count) or less control memory, or name another adapter with --adapter.';
   throw new BackendFaultError(RUNNING_STACK, 'unavailable', what, fix, { bytes, most });
 }

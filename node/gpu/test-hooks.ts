@@ -5,7 +5,7 @@
  *   VRRL_GPU_TEST='exit 3'      the process ends with status 86
  *   VRRL_GPU_TEST='hang 3'      the process does nothing any more
  *
- * With 0 it happens as soon as there is an adapter, and so to processes that are only asked what they would run on.
+ * With 0, `exit` and `hang` happen as soon as there is an adapter, and so to processes that are only asked which one.
  */
 
 import { VrrlError } from '../../src/base/errors.ts';
