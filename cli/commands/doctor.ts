@@ -1,124 +1,141 @@
 /** `vrrl doctor`: what this machine can replay on, and what is missing for the rest. */
 
 import { availableParallelism, totalmem } from 'node:os';
-import { ThreadsBackend } from '../../node/threads-backend.ts';
+import path from 'node:path';
+import { GPU_STACKS } from '../../node/gpu/index.ts';
 import { VERSION } from '../../node/version.ts';
-import { type Backend, ReferenceBackend } from '../../src/backend/index.ts';
-import { defineKernel, type Kernel, opcode } from '../../src/kernel/index.ts';
-import { ControlWord } from '../../src/protocol/index.ts';
+import { type BackendHealth, tryGpu, tryReference, tryThreads } from '../backend-health.ts';
+import { ADAPTER_HELP } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
+import { type FruitlessDriver, type GpuSurvey, type SurveyedAdapter, surveyGpu } from '../gpu-survey.ts';
 import { tidyJson } from '../render/json.ts';
+import { table } from '../render/table.ts';
 import { count, keyValues, printable } from '../render/text.ts';
 
-/** What `doctor` finds out about a backend. */
-interface BackendHealth {
-  readonly backend: string;
-  readonly usable: boolean;
-  /** What was seen, or what is wrong and what to do about it. */
-  readonly detail: string;
-}
+const AFTER_HELP = `
+Exit codes: 0 what is installed works, 4 a backend is broken, or no GPU is called what --adapter says.
+
+Examples:
+  $ vrrl doctor
+  $ vrrl doctor --adapter nvidia --json`;
 
 export const addDoctor: AddCommand = (program, context) => {
   program
     .command('doctor')
     .description('try every backend on this machine and say what is missing')
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  $ vrrl doctor')
-    .action(async (options) => {
+    .option('--adapter <name>', ADAPTER_HELP)
+    .option('--json', 'print one JSON object (spec/doctor.schema.json)')
+    .addHelpText('after', AFTER_HELP)
+    .action(async ({ adapter, json }) => {
+      const examination = await examine(adapter);
       const { io } = context;
-      const backends = [await tryReference(), await tryThreads()];
-      const machine = {
-        vrrl: VERSION,
-        node: process.version,
-        platform: `${process.platform} ${process.arch}`,
-        cores: availableParallelism(),
-        memoryBytes: totalmem(),
-      };
-      if (options.json) await io.write(`${tidyJson({ schemaVersion: 1, machine, backends })}\n`);
-      else await io.write(printHealth(machine, backends));
-      if (backends.some(({ usable }) => !usable)) context.exitCode = ExitCode.BACKEND_FAULT;
+      await io.write(json ? `${tidyJson({ schemaVersion: 1, ...examination })}\n` : printExamination(examination));
+      if (!isWell(examination, adapter)) context.exitCode = ExitCode.BACKEND_FAULT;
     });
 };
 
-const RACY_ADD = 0x4000_0000;
-const SLOTS = 256;
-const EPOCHS = 200;
-
-/** A kernel with one sound and one unsound way to count. */
-function probeKernel(): Kernel {
-  const racyAdd = opcode('RACY_ADD', RACY_ADD, ['amount', 'word'], ($, amount, word) => {
-    const before = $.load('control', word);
-    $.store('control', word, before.plus(amount));
-  });
-  return defineKernel({ name: 'doctor', slotCount: SLOTS, opcodes: [racyAdd] });
+interface Examination {
+  readonly machine: {
+    readonly vrrl: string;
+    readonly node: string;
+    readonly platform: string;
+    readonly cores: number;
+    readonly memoryBytes: number;
+  };
+  readonly backends: readonly BackendHealth[];
+  readonly gpus: readonly GpuSurvey[];
 }
 
-async function tryReference(): Promise<BackendHealth> {
-  const backend = new ReferenceBackend(probeKernel());
-  return tryBackend(backend, async () => {
-    const { right } = await countWith(backend, 2);
-    return right === EPOCHS ? 'sound: one lane after the other' : wrongResult(right);
-  });
-}
-
-async function tryThreads(): Promise<BackendHealth> {
-  const backend = new ThreadsBackend(probeKernel());
-  return tryBackend(backend, async () => {
-    const sound = await countWith(backend, 2);
-    if (sound.right !== EPOCHS) return wrongResult(sound.right);
-    const racy = await countWith(backend, RACY_ADD);
-    const shown = EPOCHS - racy.right;
-    const races = shown > 0 ? `a planted race showed in ${shown} of ${EPOCHS} epochs` : NO_RACES;
-    return `${backend.workerCount} workers; sound counting is right; ${races}`;
-  });
-}
-
-const NO_RACES = 'a planted race never showed: on one core, or on a busy machine, races between threads are rare';
-
-function wrongResult(right: number): string {
-  throw new Error(`only ${right} of ${EPOCHS} epochs counted right. Fix: report this, with the machine it was seen on`);
-}
-
-async function tryBackend(backend: Backend, attempt: () => Promise<string>): Promise<BackendHealth> {
-  try {
-    return { backend: backend.name, usable: true, detail: await attempt() };
-  } catch (error) {
-    return { backend: backend.name, usable: false, detail: error instanceof Error ? error.message : String(error) };
-  } finally {
-    await backend.stop();
+/** One after the other: races between threads show on a machine that does nothing else. */
+async function examine(adapter: string | undefined): Promise<Examination> {
+  const backends = [await tryReference(), await tryThreads()];
+  const gpus: GpuSurvey[] = [];
+  for (const stack of GPU_STACKS) {
+    gpus.push(await surveyGpu(stack, adapter));
+    backends.push(await tryGpu(stack, adapter));
   }
+  const machine = {
+    vrrl: VERSION,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+  };
+  return { machine, backends, gpus };
 }
 
-/** In how many epochs all slots of a ring, adding to one word, came to the right sum. */
-async function countWith(backend: Backend, code: number): Promise<{ right: number }> {
-  const word = ControlWord.OBSERVABLE_BASE;
-  const snapshot = new Uint32Array(backend.layout.areas.reduce((sum, area) => sum + area.words, 0));
-  let right = 0;
-  for (let epoch = 0; epoch < EPOCHS; epoch += 1) {
-    await backend.start();
-    for (let slot = 0; slot < SLOTS; slot += 1) {
-      await backend.publish(slot, { opcode: code, tenant: 0, priority: 2, args: [1, word] });
-    }
-    await backend.drain();
-    await backend.observe(snapshot);
-    if (snapshot[word] === SLOTS) right += 1;
-  }
-  return { right };
+/** Nobody has to have a GPU, unless he names one. */
+function isWell({ backends, gpus }: Examination, adapter: string | undefined): boolean {
+  const isThere = adapter === undefined || gpus.some(({ adapters }) => adapters.some(({ isChosen }) => isChosen));
+  return isThere && !backends.some(({ state }) => state === 'broken');
 }
 
-function printHealth(
-  machine: { vrrl: string; node: string; platform: string; cores: number; memoryBytes: number },
-  backends: readonly BackendHealth[],
-): string {
+function printExamination({ machine, backends, gpus }: Examination): string {
   const lines = keyValues([
     ['vrrl', machine.vrrl],
     ['node', `${machine.node} on ${machine.platform}`],
-    ['machine', `${machine.cores} cores, ${count(Math.round(machine.memoryBytes / 2 ** 20))} MiB`],
-    ...backends.map(
-      ({ backend, usable, detail }) =>
-        [printable(backend), printable(`${usable ? 'usable' : 'NOT usable'}: ${detail}`)] as const,
-    ),
+    ['machine', `${machine.cores} cores, ${mebibytes(machine.memoryBytes)}`],
+    ...backends.map(({ backend, state, detail }) => [backend, printable(`${STATES[state]}: ${detail}`)] as const),
   ]);
-  return `${lines.join('\n')}\n`;
+  const rows = gpus.flatMap(({ backend, adapters }) => adapters.map((adapter) => adapterRow(backend, adapter)));
+  const remarks = gpus.flatMap(({ backend, adapters, fruitless }) => [
+    ...adapters.flatMap((adapter) => defectLines(backend, adapter)),
+    ...fruitlessLines(backend, fruitless),
+  ]);
+  return `${[...lines, ...section(rows.length > 0 ? table(ADAPTER_HEAD, rows) : []), ...section(remarks)].join('\n')}\n`;
+}
+
+const STATES = { usable: 'usable', missing: 'missing', broken: 'NOT usable' } as const;
+
+function section(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+const ADAPTER_HEAD = ['', 'adapter', 'type', 'binding', 'buffer', 'buffers', 'workgroup', 'timestamps', 'driver'];
+
+/** `*` before the one that is used. */
+function adapterRow(
+  backend: string,
+  { name, isChosen, type, limits, hasTimestamps, manifest }: SurveyedAdapter,
+): string[] {
+  return [
+    `${isChosen ? '*' : ' '} ${backend}`,
+    printable(name),
+    type,
+    mebibytes(limits.maxStorageBufferBindingSize),
+    mebibytes(limits.maxBufferSize),
+    count(limits.maxStorageBuffersPerShaderStage),
+    count(Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX)),
+    hasTimestamps ? 'yes' : 'no',
+    printable(manifest ?? "the system's"),
+  ];
+}
+
+function defectLines(backend: string, { name, loopLimit }: SurveyedAdapter): string[] {
+  if (loopLimit === null) return [];
+  const what = `${backend} on ${name}: the driver has a lane leave its loops after ${count(loopLimit)} turns`;
+  return [printable(`${what}; no kernel may need more, and replays are wide. Fix: --adapter names another one.`)];
+}
+
+/** Drivers with nothing to drive are most of them, and nothing to worry about. */
+function fruitlessLines(backend: string, drivers: readonly FruitlessDriver[]): string[] {
+  const isBroken = ({ kind }: FruitlessDriver) => kind !== 'unavailable';
+  const idle = drivers.filter((driver) => !isBroken(driver) && driver.manifest !== null);
+  return [
+    ...drivers.filter(isBroken).map((each) => `${backend} with ${nameOf(each)}: ${each.message}`),
+    ...(idle.length > 0 ? [`${backend} has no adapter with ${idle.map(shortNameOf).join(', ')}`] : []),
+  ].map(printable);
+}
+
+function nameOf({ manifest }: FruitlessDriver): string {
+  return manifest ?? "the system's drivers";
+}
+
+function shortNameOf(driver: FruitlessDriver): string {
+  return path.basename(nameOf(driver));
+}
+
+function mebibytes(bytes: number): string {
+  return `${count(Math.round(bytes / 2 ** 20))} MiB`;
 }
