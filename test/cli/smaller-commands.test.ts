@@ -56,23 +56,6 @@ describe('kernel', () => {
   const badKernel = () => kernelModule({ ...countingKernel('right'), slotCount: 0 });
 });
 
-describe('doctor', () => {
-  test('tries every backend, in words and in JSON', async () => {
-    const { exitCode, out } = await vrrl(['doctor']);
-    expect(exitCode).toBe(0);
-    expect(out).toMatch(/^reference +usable: /m);
-    expect(out).toMatch(/^threads +usable: /m);
-    expect((await vrrlJson(['doctor', '--json'])).json).toMatchObject({
-      schemaVersion: 1,
-      machine: { node: process.version },
-      backends: [
-        { backend: 'reference', usable: true },
-        { backend: 'threads', usable: true },
-      ],
-    });
-  });
-});
-
 describe('complete', () => {
   test.each(['bash', 'zsh', 'fish', 'powershell'])('%s: prints a script', async (shell) => {
     const { exitCode, out, err } = await vrrl(['complete', shell]);
