@@ -60,10 +60,14 @@ async function buildEntry(file, outFolder) {
  * @param {string} outFolder
  */
 function writePackageFile(outFolder) {
-  const { name, version, type, exports } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const facts = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const { name, version, type, exports, peerDependencies } = facts;
   const own = JSON.parse(JSON.stringify(exports).replaceAll('"./dist/', '"./'));
   mkdirSync(outFolder, { recursive: true });
-  writeFileSync(path.join(outFolder, 'package.json'), JSON.stringify({ name, version, type, exports: own }));
+  writeFileSync(
+    path.join(outFolder, 'package.json'),
+    JSON.stringify({ name, version, type, exports: own, peerDependencies }),
+  );
 }
 
 /**
