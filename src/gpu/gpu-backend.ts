@@ -16,11 +16,11 @@ import {
 import { type Kernel, observationLayoutOf, planMemory } from '../kernel/index.ts';
 import { type ObservationLayout, type ResolvedLayout, resolveLayout } from '../observe/index.ts';
 import { ARGUMENT_COUNT, ControlWord, SLOT_WORDS, SlotWord } from '../protocol/index.ts';
-import { uploadTables, uploadWords, zeroWords } from './buffers.ts';
+import { uploadTables, zeroWords } from './buffers.ts';
 import { compilePipelines, PipelineCache } from './compile.ts';
 import { canBeLoaded, DeviceProgram, PROGRAM_BINDINGS } from './device-program.ts';
 import { type FaultExplainer, faultExplainer } from './faults.ts';
-import { lanesShader, REPORTED_FAULT_WORDS, ReportWord, reportWords } from './lanes-wgsl.ts';
+import { BatchWord, batchWords, lanesShader, REPORTED_FAULT_WORDS, ReportWord, reportWords } from './lanes-wgsl.ts';
 
 export interface GpuOptions {
   /** What reports call it. Default `gpu`. */
@@ -43,9 +43,7 @@ type EntryPoint = 'publish' | 'serve' | 'collect';
 /** What is on the device while it runs. */
 interface OnDevice {
   readonly memory: GPUBuffer;
-  readonly counts: GPUBuffer;
-  readonly published: GPUBuffer;
-  readonly outstanding: GPUBuffer;
+  readonly batch: GPUBuffer;
   readonly report: GPUBuffer;
   readonly readable: GPUBuffer;
   readonly tables: GPUBuffer;
@@ -62,8 +60,8 @@ export class GpuBackend implements Backend {
   readonly #kernel: Kernel;
   readonly #resolved: ResolvedLayout;
   readonly #options: GpuOptions;
-  /** Slots since the last drain, as the shader takes them. */
-  readonly #published: Uint32Array<ArrayBuffer>;
+  /** What the next drain hands over, in the order of {@link BatchWord}. */
+  readonly #batch: Uint32Array<ArrayBuffer>;
   readonly #snapshot: Uint32Array;
   readonly #occupied: Uint8Array;
   readonly #explain: FaultExplainer;
@@ -71,6 +69,8 @@ export class GpuBackend implements Backend {
   readonly #image: ArrayBuffer;
   readonly #machine: KernelMachine;
   #publishedCount = 0;
+  /** Since the last drain. */
+  #hasObserved = false;
   #pending: readonly number[] = [];
   #onDevice: OnDevice | undefined;
   #pipelines: PipelineCache | undefined;
@@ -83,7 +83,7 @@ export class GpuBackend implements Backend {
     this.slotCount = kernel.slotCount;
     this.layout = observationLayoutOf(kernel);
     this.#resolved = resolveLayout(this.layout);
-    this.#published = new Uint32Array(kernel.slotCount * SLOT_WORDS);
+    this.#batch = new Uint32Array(batchWords(kernel));
     this.#snapshot = new Uint32Array(this.#resolved.snapshotWords);
     this.#occupied = new Uint8Array(kernel.slotCount);
     this.#explain = faultExplainer(kernel);
@@ -99,8 +99,8 @@ export class GpuBackend implements Backend {
   publish(slotIndex: number, slot: Slot): void {
     const problem = this.#problemWith(slotIndex, slot);
     if (problem !== undefined) throw new PublishError(problem, 'drain first, or take another slot.');
-    const at = this.#publishedCount * SLOT_WORDS;
-    const words = this.#published;
+    const at = BatchWord.SLOTS + this.#publishedCount * SLOT_WORDS;
+    const words = this.#batch;
     words[at] = slotIndex;
     words[at + SlotWord.OPCODE] = slot.opcode;
     words[at + SlotWord.TENANT] = slot.tenant;
@@ -114,23 +114,22 @@ export class GpuBackend implements Backend {
   /** The report and what is observed come back in one piece: `observe` after it costs nothing. */
   async drain(): Promise<DrainReport> {
     const on = this.#running();
-    const outstanding = this.#outstanding();
-    if (outstanding.length === 0) return { done: 0, pending: [], faults: [] };
+    const items = this.#publishedCount + this.#pending.length;
+    if (items === 0) return { done: 0, pending: [], faults: [] };
     const { queue } = this.#device;
-    queue.writeBuffer(on.counts, 0, Uint32Array.of(this.#publishedCount, outstanding.length, 0, 0));
-    queue.writeBuffer(on.published, 0, this.#published, 0, this.#publishedCount * SLOT_WORDS);
-    queue.writeBuffer(on.outstanding, 0, outstanding);
-    queue.writeBuffer(on.report, 0, new Uint32Array(ReportWord.LISTS));
+    queue.writeBuffer(on.batch, 0, this.#batch, 0, this.#finishBatch());
     const encoder = this.#device.createCommandEncoder();
+    encoder.clearBuffer(on.report, 0, ReportWord.LISTS * WORD_BYTES);
     const pass = encoder.beginComputePass();
     pass.setBindGroup(0, on.group);
-    this.#dispatch(pass, on.pipelines.publish, this.#publishedCount);
-    this.#dispatch(pass, on.pipelines.serve, outstanding.length);
-    this.#dispatch(pass, on.pipelines.collect, outstanding.length);
+    this.#dispatch(pass, on.pipelines.publish, Math.max(1, this.#publishedCount));
+    this.#dispatch(pass, on.pipelines.serve, items);
+    this.#dispatch(pass, on.pipelines.collect, items);
     pass.end();
     this.#copyBack(encoder, on);
     queue.submit([encoder.finish()]);
     const report = await this.#readBack(on);
+    this.#hasObserved = false;
     this.#publishedCount = 0;
     this.#pending = report.pending;
     this.#occupied.fill(0);
@@ -140,10 +139,9 @@ export class GpuBackend implements Backend {
 
   observe(snapshot: Uint32Array): void {
     snapshot.set(this.#snapshot);
-    // The host takes the debug log's records.
-    const cursor = planMemory(this.#kernel).debugByteOffset;
-    this.#device.queue.writeBuffer(this.#running().memory, cursor, new Uint32Array(1));
+    // The host takes the debug log's records: the device forgets them before the next batch.
     this.#snapshot[this.#kernel.controlWords] = 0;
+    this.#hasObserved = true;
   }
 
   restore(snapshot: Uint32Array): void {
@@ -172,8 +170,8 @@ export class GpuBackend implements Backend {
     const on = this.#onDevice;
     this.#onDevice = undefined;
     if (on === undefined) return;
-    const { memory, counts, published, outstanding, report, readable, tables } = on;
-    for (const each of [memory, counts, published, outstanding, report, readable, tables]) each.destroy();
+    const { memory, batch, report, readable, tables } = on;
+    for (const each of [memory, batch, report, readable, tables]) each.destroy();
   }
 
   #programPipelines(): PipelineCache {
@@ -189,18 +187,16 @@ export class GpuBackend implements Backend {
     const pipelines = await compilePipelines(device, code, layout, ['publish', 'serve', 'collect'] as const);
     const memory = zeroWords(device, planMemory(kernel).totalBytes / WORD_BYTES);
     const tables = uploadTables(device, kernel);
-    const counts = uploadWords(device, new Uint32Array(4), GPUBufferUsage.UNIFORM);
-    const published = zeroWords(device, kernel.slotCount * SLOT_WORDS);
-    const outstanding = zeroWords(device, kernel.slotCount);
+    const batch = zeroWords(device, batchWords(kernel));
     const report = zeroWords(device, reportWords(kernel));
     const readable = device.createBuffer({
       size: (reportWords(kernel) + this.#resolved.snapshotWords) * WORD_BYTES,
       usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
     });
-    const buffers = [memory, tables, counts, published, outstanding, report];
+    const buffers = [memory, tables, batch, report];
     const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
     const group = device.createBindGroup({ layout, entries });
-    return { memory, counts, published, outstanding, report, readable, tables, group, pipelines };
+    return { memory, batch, report, readable, tables, group, pipelines };
   }
 
   #lanes(): number {
@@ -230,13 +226,15 @@ export class GpuBackend implements Backend {
     return this.#occupied[slotIndex] === 1 ? `slot ${slotIndex} is PUBLISHED already` : undefined;
   }
 
-  #outstanding(): Uint32Array<ArrayBuffer> {
-    const slots = new Uint32Array(this.#pending.length + this.#publishedCount);
-    slots.set(this.#pending);
-    for (let index = 0; index < this.#publishedCount; index += 1) {
-      slots[this.#pending.length + index] = this.#published[index * SLOT_WORDS];
-    }
-    return slots;
+  /** Writes the head and the slots that wait, and says how many words the batch has. */
+  #finishBatch(): number {
+    const batch = this.#batch;
+    const pendingAt = BatchWord.SLOTS + this.#publishedCount * SLOT_WORDS;
+    batch[BatchWord.PUBLISHED] = this.#publishedCount;
+    batch[BatchWord.WAITING] = this.#pending.length;
+    batch[BatchWord.TAKES_LOG] = this.#hasObserved ? 1 : 0;
+    batch.set(this.#pending, pendingAt);
+    return pendingAt + this.#pending.length;
   }
 
   #dispatch(pass: GPUComputePassEncoder, pipeline: GPUComputePipeline, items: number): void {
@@ -287,8 +285,6 @@ const visibility = 4;
 const BINDINGS: readonly GPUBindGroupLayoutEntry[] = [
   { binding: 0, visibility, buffer: { type: 'storage' } },
   { binding: 1, visibility, buffer: { type: 'read-only-storage' } },
-  { binding: 2, visibility, buffer: { type: 'uniform' } },
-  { binding: 3, visibility, buffer: { type: 'read-only-storage' } },
-  { binding: 4, visibility, buffer: { type: 'read-only-storage' } },
-  { binding: 5, visibility, buffer: { type: 'storage' } },
+  { binding: 2, visibility, buffer: { type: 'read-only-storage' } },
+  { binding: 3, visibility, buffer: { type: 'storage' } },
 ];

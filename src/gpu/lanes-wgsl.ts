@@ -17,36 +17,52 @@ export function reportWords({ slotCount }: Kernel): number {
   return ReportWord.LISTS + slotCount + slotCount * REPORTED_FAULT_WORDS;
 }
 
-/** The whole module; entry points `publish` and `serve`, each with a lane an item. */
+/** Where in a batch what is. `TAKES_LOG` says that the debug log was observed since the batch before. */
+export const BatchWord = { PUBLISHED: 0, WAITING: 1, TAKES_LOG: 2, SLOTS: 4 } as const;
+
+/** Words of the longest batch: every slot is published, or waits. */
+export function batchWords({ slotCount }: Kernel): number {
+  return BatchWord.SLOTS + slotCount * SLOT_WORDS;
+}
+
+/** The whole module; entry points `publish`, `serve` and `collect`, each with a lane an item. */
 export function lanesShader(kernel: Kernel, lanes: number): string {
   return `${lowerToWgsl(kernel)}
 const LANES = ${lanes}u;
 const slotCount = ${kernel.slotCount}u;
 
-/// How many slots are published, how many are served.
-@group(0) @binding(2) var<uniform> counts: vec4u;
-/// For publishing ${SLOT_WORDS} words a slot: its index, then what stands behind the status.
-@group(0) @binding(3) var<storage, read> published: array<u32>;
-/// The indices of all slots that the host waits for.
-@group(0) @binding(4) var<storage, read> outstanding: array<u32>;
-@group(0) @binding(5) var<storage, read_write> report: array<atomic<u32>>;
+/// What the host hands over, in one piece: the head, the slots to publish, ${SLOT_WORDS} words each (the index, then what stands
+/// behind the status), and the indices of the slots that wait since older batches.
+@group(0) @binding(2) var<storage, read> batch: array<u32>;
+@group(0) @binding(3) var<storage, read_write> report: array<atomic<u32>>;
 
+fn publishedAt(item: u32) -> u32 { return ${BatchWord.SLOTS}u + item * ${SLOT_WORDS}u; }
+fn itemCount() -> u32 { return batch[${BatchWord.PUBLISHED}] + batch[${BatchWord.WAITING}]; }
+/// The slots that the host waits for: those that are published, then those that wait.
+fn slotOfItem(item: u32) -> u32 {
+  let published = batch[${BatchWord.PUBLISHED}];
+  if (item < published) { return batch[publishedAt(item)]; }
+  return batch[publishedAt(published) + item - published];
+}
 fn slotBaseOf(slotIndex: u32) -> u32 { return instanceStart + ringStart + slotIndex * ${SLOT_WORDS}u; }
 
 @compute @workgroup_size(LANES)
 fn publish(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let item = (group.y * groups.x + group.x) * LANES + lane;
-  if (item >= counts.x) { return; }
-  let slotBase = slotBaseOf(published[item * ${SLOT_WORDS}u]);
-  for (var word = 1u; word < ${SLOT_WORDS}u; word++) { atomicStore(&memory[slotBase + word], published[item * ${SLOT_WORDS}u + word]); }
+  // The host took the debug log's records when it observed.
+  if (item == 0u && batch[${BatchWord.TAKES_LOG}] != 0u) { atomicStore(&memory[instanceStart + debugStart], 0u); }
+  if (item >= batch[${BatchWord.PUBLISHED}]) { return; }
+  let at = publishedAt(item);
+  let slotBase = slotBaseOf(batch[at]);
+  for (var word = 1u; word < ${SLOT_WORDS}u; word++) { atomicStore(&memory[slotBase + word], batch[at + word]); }
   atomicStore(&memory[slotBase + ${SlotWord.STATUS}u], ${SlotStatus.PUBLISHED}u);
 }
 
 @compute @workgroup_size(LANES)
 fn serve(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let item = (group.y * groups.x + group.x) * LANES + lane;
-  if (item >= counts.y) { return; }
-  let slotIndex = outstanding[item];
+  if (item >= itemCount()) { return; }
+  let slotIndex = slotOfItem(item);
   _ = turn(slotIndex);
 }
 
@@ -54,8 +70,8 @@ fn serve(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
 @compute @workgroup_size(LANES)
 fn collect(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let item = (group.y * groups.x + group.x) * LANES + lane;
-  if (item >= counts.y) { return; }
-  let slotIndex = outstanding[item];
+  if (item >= itemCount()) { return; }
+  let slotIndex = slotOfItem(item);
   let slotBase = slotBaseOf(slotIndex);
   let status = atomicLoad(&memory[slotBase + ${SlotWord.STATUS}u]);
   if (status == ${SlotStatus.DONE}u) {
