@@ -59,3 +59,8 @@ function nativeApi(): string {
   if (process.platform === 'win32') return 'd3d12';
   return process.platform === 'darwin' ? 'metal' : 'vulkan';
 }
+
+/** What people call an adapter. */
+export function adapterName({ description }: AdapterReport): string {
+  return description;
+}

@@ -7,6 +7,16 @@ import { type DriverManifest, driverManifests } from './manifests.ts';
 import { type Probe, probe } from './probe.ts';
 import { type GpuStack, installDriverFix, STACK_FACTS } from './stacks.ts';
 
+/** What a choice depends on. Tests bring a machine of their own. */
+export interface Machine {
+  probe(stack: GpuStack, manifest?: string): Promise<Probe>;
+  manifests(): readonly DriverManifest[];
+  /** What the user's environment says about drivers; empty if nothing. */
+  driversOfUser(): string;
+}
+
+const THIS_MACHINE: Machine = { probe, manifests: driverManifests, driversOfUser };
+
 /** A probe that found something. */
 export type FoundAdapter = Probe & { readonly adapter: AdapterReport };
 
@@ -18,32 +28,36 @@ export type FoundAdapter = Probe & { readonly adapter: AdapterReport };
  *
  * @throws BackendFaultError if there is none: of kind `unavailable`, or what befell the only one that there might be.
  */
-export async function chooseAdapter(stack: GpuStack, name: string | undefined): Promise<FoundAdapter> {
+export async function chooseAdapter(
+  stack: GpuStack,
+  name: string | undefined,
+  machine: Machine = THIS_MACHINE,
+): Promise<FoundAdapter> {
   // Says what is missing if the stack itself is.
   launchOf(stack, undefined);
-  const chosen = name === undefined ? await best(stack) : await named(stack, name);
+  const chosen = name === undefined ? await best(stack, machine) : await named(stack, name, machine);
   if (chosen !== undefined && isFound(chosen)) return chosen;
-  throw name === undefined ? noAdapter(stack, chosen) : await noneOfName(stack, name);
+  throw name === undefined ? noAdapter(stack, chosen, machine) : await noneOfName(stack, name, machine);
 }
 
 /** What a stack finds on this machine, by itself and with each driver alone. */
-export async function allProbes(stack: GpuStack): Promise<Probe[]> {
-  const probes = [await probe(stack)];
-  const manifests = driverManifests();
+export async function allProbes(stack: GpuStack, machine: Machine = THIS_MACHINE): Promise<Probe[]> {
+  const probes = [await machine.probe(stack)];
+  const manifests = machine.manifests();
   // Two at a time: a driver keeps one core busy while it starts.
   for (let next = 0; next < manifests.length; next += 2) {
     const pair = manifests.slice(next, next + 2);
-    probes.push(...(await Promise.all(pair.map(({ path }) => probe(stack, path)))));
+    probes.push(...(await Promise.all(pair.map(({ path }) => machine.probe(stack, path)))));
   }
   return probes;
 }
 
-async function best(stack: GpuStack): Promise<Probe> {
-  let found = await probe(stack);
-  if (driversOfUser() !== '' || isHardware(found)) return found;
-  for (const manifest of driverManifests()) {
+async function best(stack: GpuStack, machine: Machine): Promise<Probe> {
+  let found = await machine.probe(stack);
+  if (machine.driversOfUser() !== '' || isHardware(found)) return found;
+  for (const manifest of machine.manifests()) {
     if (!mayBeBetter(stack, manifest, found)) continue;
-    const other = await probe(stack, manifest.path);
+    const other = await machine.probe(stack, manifest.path);
     if (isHardware(other)) return other;
     if (rankOf(stack, other) < rankOf(stack, found)) found = other;
   }
@@ -57,13 +71,13 @@ function mayBeBetter(stack: GpuStack, { path, isStandard }: DriverManifest, foun
 }
 
 /** Manifests whose own name has it in it come first: then one process is enough. */
-async function named(stack: GpuStack, name: string): Promise<Probe | undefined> {
+async function named(stack: GpuStack, name: string, machine: Machine): Promise<Probe | undefined> {
   const wanted = name.toLowerCase();
   const isMeant = ({ path }: DriverManifest) => path.toLowerCase().includes(wanted);
-  const manifests = driverManifests();
+  const manifests = machine.manifests();
   const order = [...manifests.filter(isMeant), undefined, ...manifests.filter((each) => !isMeant(each))];
   for (const manifest of order) {
-    const each = await probe(stack, manifest?.path);
+    const each = await machine.probe(stack, manifest?.path);
     if (isFound(each) && textOf(each, manifest).includes(wanted)) return each;
   }
   return undefined;
@@ -99,16 +113,16 @@ function softwareRank(stack: GpuStack, text: string): number {
 }
 
 /** A driver that crashes is no missing one. */
-function noAdapter(stack: GpuStack, probe: Probe | undefined): BackendFaultError {
-  const drivers = driversOfUser();
+function noAdapter(stack: GpuStack, probe: Probe | undefined, machine: Machine): BackendFaultError {
+  const drivers = machine.driversOfUser();
   const { kind, what, fix } = probe?.problem ?? { kind: 'unavailable', what: 'there is no adapter', fix: '' };
   const where = drivers === '' ? '' : `, where ${drivers} says which drivers there are`;
   return new BackendFaultError(stack, kind, what + where, kind === 'unavailable' ? installDriverFix(stack) : fix);
 }
 
-async function noneOfName(stack: GpuStack, name: string): Promise<BackendFaultError> {
-  const found = (await allProbes(stack)).filter(isFound).map(({ adapter }) => adapter.description);
-  if (found.length === 0) return noAdapter(stack, await probe(stack));
+async function noneOfName(stack: GpuStack, name: string, machine: Machine): Promise<BackendFaultError> {
+  const found = (await allProbes(stack, machine)).filter(isFound).map(({ adapter }) => adapter.description);
+  if (found.length === 0) return noAdapter(stack, await machine.probe(stack), machine);
   const what = `no adapter has “${name}” in its name or its driver; there are ${[...new Set(found)].join(' and ')}`;
   return new BackendFaultError(stack, 'unavailable', what, 'name one of these, or leave --adapter out.');
 }

@@ -68,9 +68,10 @@ function withFramesAside(stack: GpuStack, command: readonly string[]): readonly 
   return ['/bin/sh', '-c', 'exec "$@" 3>&1 1>&2', `vrrl-${stack}`, ...command, '--frames', '3'];
 }
 
-/** Mesa complains without one, and its complaint would be the last words of whatever goes wrong later. */
+/** What is printed shows up as the last words of a fault: no colours, and no complaint of Mesa's about a folder. */
 function quietEnvironment(): NodeJS.ProcessEnv {
-  return { NO_COLOR: '1', ...(process.env['XDG_RUNTIME_DIR'] === undefined ? { XDG_RUNTIME_DIR: os.tmpdir() } : {}) };
+  const { XDG_RUNTIME_DIR = os.tmpdir() } = process.env;
+  return { NO_COLOR: '1', FORCE_COLOR: undefined, XDG_RUNTIME_DIR };
 }
 
 function denoEnvironment(stack: GpuStack): NodeJS.ProcessEnv {
