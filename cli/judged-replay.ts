@@ -31,6 +31,8 @@ export interface ReplayFlags extends StressFlags {
   readonly controlWords?: number | undefined;
   readonly mode: ReplayMode;
   readonly replicas: number;
+  /** Fewer for backends that are slow, by their names. */
+  readonly replicasOf?: Readonly<Record<string, number>> | undefined;
   readonly seed?: number | undefined;
   readonly workers?: number | undefined;
   readonly deadlineMs?: number | undefined;
@@ -165,7 +167,7 @@ async function replayOnBackend(
       mode: flags.mode,
       ...(flags.shape === undefined ? {} : { shape: flags.shape }),
       ...(stress === undefined ? {} : { stress }),
-      replicas: flags.replicas,
+      replicas: flags.replicasOf?.[name] ?? flags.replicas,
       keptSnapshotBytes: Math.floor(KEPT_SNAPSHOT_BYTES / flags.backend.length),
       onProgress: (done, total) => progress.update(done, total),
       ...(saving === undefined ? {} : { saver: saving.saver }),

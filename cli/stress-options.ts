@@ -76,14 +76,22 @@ export function keptStress(file: string = stressFile()): Readonly<Record<string,
     return {};
   }
   try {
-    const kept: unknown = JSON.parse(text);
-    const all = Object.entries(kept as Record<string, KeptStress>);
-    for (const [, { settings }] of all) checkedStress(settings);
-    return Object.fromEntries(all);
+    return checkedKept(JSON.parse(text));
   } catch (cause) {
     const reason = cause instanceof VrrlError ? cause.what : 'it is not what vrrl tune writes';
     throw new InputError(`\`${file}\` cannot be used: ${reason}`, 'remove it and run vrrl tune again.', { cause });
   }
+}
+
+/** @throws whatever shows that it is something else. */
+function checkedKept(kept: unknown): Readonly<Record<string, KeptStress>> {
+  if (typeof kept !== 'object' || kept === null || Array.isArray(kept)) throw new TypeError('no object');
+  const all = Object.entries(kept as Record<string, KeptStress>);
+  for (const [, trial] of all) {
+    if (typeof trial?.settings !== 'object' || trial.settings === null) throw new TypeError('no settings');
+    checkedStress(trial.settings);
+  }
+  return Object.fromEntries(all);
 }
 
 /** Keeps settings for an adapter; those of others stay. */

@@ -3,16 +3,20 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chooseAdapter, GPU_STACKS, type GpuStack } from '../../node/gpu/index.ts';
 import { openRecording, refuseOverwriting } from '../../node/recording-files.ts';
 import { ThreadsBackend } from '../../node/threads-backend.ts';
+import { BackendFaultError } from '../../src/backend/index.ts';
 import { InputError } from '../../src/base/errors.ts';
+
 import type { Verdict } from '../../src/diff/index.ts';
 import { MAX_CAPACITY } from '../../src/log/index.ts';
 import { findWorkload } from '../../src/workloads/index.ts';
+import { ADAPTER_HELP } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import { coloursOf, type Io } from '../io.ts';
-import { replayRecording } from '../judged-replay.ts';
+import { type ReplayFlags, replayRecording } from '../judged-replay.ts';
 import { integer } from '../options.ts';
 import { Recorder } from '../recorder.ts';
 import { renderJudgement } from '../render/judgement.ts';
@@ -25,6 +29,8 @@ export const addDemo: AddCommand = (program, context) => {
     .argument('[file]', 'a text file to work on; default: the README of vrrl')
     .option('--folder <path>', 'where the recordings go', 'vrrl-demo')
     .option('--replicas <n>', 'how often to replay on each backend', integer(1, 100_000), 50)
+    .option('--adapter <name>', ADAPTER_HELP)
+    .option('--no-gpu', 'leave GPUs aside')
     .addHelpText('after', '\nExample:\n  $ vrrl demo book.txt --replicas 200')
     .action(async (file, options) => {
       const { io } = context;
@@ -33,10 +39,13 @@ export const addDemo: AddCommand = (program, context) => {
         file: file ?? readmePath(),
         folder: options.folder,
         replicas: options.replicas,
+        gpu: undefined,
       };
       refuseEmpty(demo.file);
       for (const workload of ['histogram', 'lost-update']) refuseOverwriting(logPathOf(demo, workload), [demo.file]);
       mkdirSync(demo.folder, { recursive: true });
+      if (options.gpu) demo.gpu = await findGpu(options.adapter);
+      await io.write(`${describeGpu(demo.gpu, options.gpu)}\n\n`);
       const sound = await runPart(demo, {
         title: '1. A sound kernel: every byte of the file is one ATOMIC_ADD into a histogram',
         workload: 'histogram',
@@ -59,6 +68,42 @@ interface Demo {
   readonly file: string;
   readonly folder: string;
   readonly replicas: number;
+  gpu: DemoGpu | undefined;
+}
+
+/** The GPU that takes part. */
+interface DemoGpu {
+  readonly stack: GpuStack;
+  readonly adapter: string;
+  readonly isSoftware: boolean;
+  /** A part of its name, if one was asked for. */
+  readonly asked: string | undefined;
+}
+
+/** Replicas on a GPU made of software, which takes its time. */
+const SOFTWARE_REPLICAS = 5;
+
+/** The first stack that has an adapter. */
+async function findGpu(asked: string | undefined): Promise<DemoGpu | undefined> {
+  for (const stack of GPU_STACKS) {
+    try {
+      const { adapter } = await chooseAdapter(stack, asked);
+      return { stack, adapter: adapter.description, isSoftware: adapter.isSoftware, asked };
+    } catch (error) {
+      if (!(error instanceof BackendFaultError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+function describeGpu(gpu: DemoGpu | undefined, isWanted: boolean): string {
+  if (gpu === undefined) {
+    return isWanted
+      ? 'No GPU backend here: vrrl doctor says what is missing. The CPU backends do.'
+      : 'GPUs are left aside.';
+  }
+  const what = gpu.isSoftware ? ', a GPU made of software, with few replicas' : '';
+  return printable(`Replays also run on ${gpu.stack}: ${gpu.adapter}${what}.`);
 }
 
 interface DemoPart {
@@ -77,8 +122,7 @@ async function runPart(demo: Demo, part: DemoPart): Promise<boolean> {
   await io.write(`${await record(demo.file, part.workload, logPath)}\n`);
   const recording = openRecording(logPath);
   try {
-    const flags = { backend: ['reference', 'threads'], mode: 'chained', replicas: demo.replicas } as const;
-    const judged = await replayRecording(io, recording, flags);
+    const judged = await replayRecording(io, recording, flagsOf(demo));
     await io.write(renderJudgement(io, judged));
     const isAsSaid = judged.judgement.verdict === part.expected;
     const surprise = `This time it came out as ${judged.judgement.verdict} instead of ${part.expected}; run it again, or on more cores.`;
@@ -87,6 +131,19 @@ async function runPart(demo: Demo, part: DemoPart): Promise<boolean> {
   } finally {
     recording.close();
   }
+}
+
+function flagsOf({ replicas, gpu }: Demo): ReplayFlags {
+  const cpu = ['reference', 'threads'];
+  if (gpu === undefined) return { backend: cpu, mode: 'chained', replicas };
+  const few = gpu.isSoftware ? Math.min(replicas, SOFTWARE_REPLICAS) : replicas;
+  return {
+    backend: [...cpu, gpu.stack],
+    adapter: gpu.asked,
+    mode: 'chained',
+    replicas,
+    replicasOf: { [gpu.stack]: few },
+  };
 }
 
 function logPathOf({ folder }: Demo, workload: string): string {

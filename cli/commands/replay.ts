@@ -19,8 +19,8 @@ import { stressSeed, stressSettings } from '../stress-options.ts';
 const AFTER_HELP = `
 Chained (the default) carries memory from epoch to epoch and ends a replica at its first divergence.
 Isolated starts every epoch from its recorded state, so that one divergence does not spoil the epochs after it.
-On a GPU (dawn, wgpu) the log is replayed on the device. Wide spreads an epoch over many workgroups, as the original ran;
-resident gives each replica one workgroup: much faster, but races between workgroups cannot show.
+On a GPU (dawn, wgpu) the log is replayed on the device. Wide spreads an epoch over many workgroups, as the original
+ran; resident gives each replica one workgroup: much faster, but races between workgroups cannot show.
 Without recorded observations (a log from another runtime) replays are compared with each other.
 
 Examples:

@@ -22,9 +22,9 @@ import { keepStress, stressFile } from '../stress-options.ts';
 
 const EPOCHS = 32;
 const AFTER_HELP = `
-Small races among sound slots are replayed under settings drawn from the seed; settings that find nothing are dropped, the best
-ones get more replicas. The best is then measured against no stress, and kept for this adapter: vrrl replay --stress
-begins with it.
+Small races among sound slots are replayed under settings drawn from the seed; settings that find nothing are dropped,
+the best ones get more replicas. The best is then measured against no stress, and kept for this adapter:
+vrrl replay --stress begins with it.
 
 Example:
   $ vrrl tune --backend dawn --replicas 20000`;

@@ -16,6 +16,7 @@ const COMMANDS = [
   'dump',
   'verify',
   'replay',
+  'tune',
   'diff',
   'kernel',
   'doctor',
@@ -88,7 +89,9 @@ describe('wrong use', () => {
   });
 
   const words = fc.constantFrom(
-    ...COMMANDS.filter((command) => command !== 'demo' && command !== 'doctor' && command !== 'backend-check'),
+    ...COMMANDS.filter(
+      (command) => command !== 'demo' && command !== 'doctor' && command !== 'tune' && command !== 'backend-check',
+    ),
     ...['--json', '--quiet', '-q', '--strict', '--replicas', '--mode', '--kernel', '--slots', '--force', '--', '-', ''],
     ...['1', '-1', '0x10', 'chained', 'nowhere', '--no-color', '--help', '--no-observations', '-qx', '--json=1'],
   );
