@@ -47,12 +47,19 @@ async function serve(): Promise<void> {
       open = await openGpu(values.webgpu);
       refuseTooLarge(kernel, open);
       const watch = new DeviceWatch(open.device, RUNNING_STACK);
-      const backend = new GpuBackend(open.device, kernel, { name: RUNNING_STACK });
+      const backend = new GpuBackend(open.device, kernel, { name: RUNNING_STACK, ...memoryOf(open) });
       return new WatchedBackend(backend, watch, open.adapter);
     },
     device: () => deviceTexts(open),
   });
 }
+
+/** What a device made of software takes is this machine's own memory. */
+function memoryOf({ adapter }: OpenGpu): { memoryBytes?: number } {
+  return adapter.isSoftware ? { memoryBytes: SOFTWARE_MEMORY_BYTES } : {};
+}
+
+const SOFTWARE_MEMORY_BYTES = 64 * 2 ** 20;
 
 function deviceTexts(open: OpenGpu | undefined): Record<string, string> {
   if (open === undefined) return {};
