@@ -11,18 +11,13 @@ const REASON_GRACE_MS = 100;
 export class DeviceWatch {
   readonly #device: GPUDevice;
   readonly #name: string;
-  readonly #broken: Promise<never>;
-  #break: (fault: BackendFaultError) => void = () => {};
+  /** What ends those who wait. A promise that they all race against would remember each of them for ever. */
+  readonly #waiting = new Set<(fault: BackendFaultError) => void>();
   #fault: BackendFaultError | undefined;
 
   constructor(device: GPUDevice, name: string) {
     this.#device = device;
     this.#name = name;
-    this.#broken = new Promise((_, reject) => {
-      this.#break = reject;
-    });
-    // Nobody may be waiting for anything when it breaks.
-    this.#broken.catch(() => {});
     void device.lost.then(({ reason, message }) => this.#fail(this.#lost(reason, message)));
     device.addEventListener('uncapturederror', (event) => {
       // Dawn would print it.
@@ -51,7 +46,7 @@ export class DeviceWatch {
     this.check();
     try {
       // An async function: what it throws at once has to be told like what it throws later.
-      const value = await Promise.race([(async () => work())(), this.#broken]);
+      const value = await this.#unlessBroken((async () => work())());
       this.check();
       return value;
     } catch (error) {
@@ -74,13 +69,23 @@ export class DeviceWatch {
 
   #fail(fault: BackendFaultError): void {
     this.#fault ??= fault;
-    this.#break(this.#fault);
+    for (const end of this.#waiting) end(this.#fault);
+  }
+
+  /** What comes of the work, or the fault if that comes first. */
+  #unlessBroken<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      const done = () => this.#waiting.delete(reject);
+      work.then(resolve, reject).then(done, done);
+    });
   }
 
   async #explained(error: unknown): Promise<unknown> {
     if (this.#fault !== undefined) return this.#fault;
     if (error instanceof VrrlError) return error;
-    await Promise.race([this.#broken.catch(() => {}), new Promise((resolve) => setTimeout(resolve, REASON_GRACE_MS))]);
+    const grace = new Promise((resolve) => setTimeout(resolve, REASON_GRACE_MS));
+    await this.#unlessBroken(grace).catch(() => {});
     return this.#fault ?? (isGpuError(error) ? this.#reported(error) : asBackendFault(error, this.#name));
   }
 
