@@ -59,7 +59,7 @@ export interface DeviceReplay {
   readonly replicas: number;
   /** Taking the log up. */
   readonly loadMs: number;
-  /** Replaying it, the answers included. */
+  /** Compiling what replays it, and replaying it, the answers included. */
   readonly runMs: number;
   /** How long the device itself was busy, where it can tell. */
   readonly deviceMs: number | undefined;
