@@ -68,7 +68,9 @@ function renderDevice({ backend, onDevice }: BackendJudgement): string[] {
   const { shape, replicas, loadMs, runMs, deviceMs, stress } = onDevice;
   const device = deviceMs === undefined ? '' : `, ${milliseconds(deviceMs)} of it on the device`;
   const how = `${backend}: ${plural(replicas, 'replica')} on the device, ${SHAPES[shape]}`;
-  const lines = [`${how}; log taken up in ${milliseconds(loadMs)}, compiled and replayed in ${milliseconds(runMs)}${device}`];
+  const lines = [
+    `${how}; log taken up in ${milliseconds(loadMs)}, compiled and replayed in ${milliseconds(runMs)}${device}`,
+  ];
   if (stress === undefined) return lines;
   const tried = `${plural(stress.tried, 'stress setting')} tried, ${count(stress.dropped)} found nothing`;
   if (stress.best === undefined) return [...lines, `${backend}: ${tried}`];
