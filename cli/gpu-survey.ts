@@ -2,6 +2,7 @@
 
 import {
   type AdapterReport,
+  adapterName,
   allProbes,
   chooseAdapter,
   type FoundAdapter,
@@ -11,20 +12,13 @@ import {
 } from '../node/gpu/index.ts';
 import { BackendFaultError } from '../src/backend/index.ts';
 
-export interface SurveyedAdapter {
+export interface SurveyedAdapter extends Omit<AdapterReport, 'isSoftware'> {
   readonly name: string;
   /** The only Vulkan driver that it takes to have it; null if that is the system's business. */
   readonly manifest: string | null;
   readonly isChosen: boolean;
   readonly type: 'hardware' | 'software';
   readonly hasTimestamps: boolean;
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly device: string;
-  readonly api: string;
-  readonly limits: AdapterReport['limits'];
-  readonly loopLimit: number | null;
-  readonly features: readonly string[];
 }
 
 /** A driver with which the stack has no adapter. */
@@ -70,28 +64,18 @@ function isNews(each: FoundAdapter, all: readonly FoundAdapter[]): boolean {
 
 function isSame(left: FoundAdapter, right: FoundAdapter): boolean {
   const isSameDriver = left.manifest === undefined || right.manifest === undefined || left.manifest === right.manifest;
-  return isSameDriver && left.adapter.description === right.adapter.description;
+  return isSameDriver && adapterName(left.adapter) === adapterName(right.adapter);
 }
 
 function surveyed(each: FoundAdapter, chosen: FoundAdapter | undefined): SurveyedAdapter {
-  const {
-    description: name,
-    vendor,
-    architecture,
-    device,
-    api,
-    isSoftware,
-    limits,
-    loopLimit,
-    features,
-  } = each.adapter;
+  const { isSoftware, ...report } = each.adapter;
   return {
-    name,
+    name: adapterName(each.adapter),
     manifest: each.manifest ?? null,
     isChosen: chosen !== undefined && isSame(each, chosen),
     type: isSoftware ? 'software' : 'hardware',
-    hasTimestamps: features.includes('timestamp-query'),
-    ...{ vendor, architecture, device, api, limits, loopLimit, features },
+    hasTimestamps: report.features.includes('timestamp-query'),
+    ...report,
   };
 }
 

@@ -4,7 +4,7 @@ export interface AdapterReport {
   readonly vendor: string;
   readonly architecture: string;
   readonly device: string;
-  /** What people call it. */
+  /** The name of the adapter on wgpu, its driver's on Dawn. */
   readonly description: string;
   /** The programming interface below: `vulkan`, `metal`, `d3d12`. */
   readonly api: string;
@@ -33,21 +33,15 @@ export type LimitName = (typeof LIMIT_NAMES)[number];
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i;
 
 export function reportOf({ info, limits, features }: GPUAdapter, loopLimit: number | undefined): AdapterReport {
-  const { vendor, architecture, device } = info;
+  const { vendor, architecture, device, description } = info;
   return {
-    ...{ vendor, architecture, device },
-    description: nameOf(info),
+    ...{ vendor, architecture, device, description },
     api: nativeApi(),
-    isSoftware: info.isFallbackAdapter || SOFTWARE.test(`${architecture} ${device} ${nameOf(info)}`),
+    isSoftware: info.isFallbackAdapter || SOFTWARE.test(`${architecture} ${device} ${description}`),
     limits: limitsOf(limits),
     loopLimit: loopLimit ?? null,
     features: [...features].sort(),
   };
-}
-
-/** What people call an adapter. */
-export function nameOf({ description, vendor, architecture, device }: GPUAdapterInfo): string {
-  return description === '' ? `${vendor} ${architecture} ${device}`.trim() : description;
 }
 
 export function limitsOf(limits: GPUSupportedLimits): Record<LimitName, number> {
@@ -61,6 +55,11 @@ function nativeApi(): string {
 }
 
 /** What people call an adapter. */
-export function adapterName({ description }: AdapterReport): string {
-  return description;
+export function adapterName({ vendor, architecture, device, description }: AdapterNames): string {
+  // wgpu has the number of the device here, Dawn its name with dashes for whatever is no letter.
+  const model = /^\d*$/.test(device) ? '' : device.replace(/-+$/, '');
+  if (model === '') return description === '' ? `${vendor} ${architecture}`.trim() : description;
+  return description === '' ? model : `${model} (${description})`;
 }
+
+type AdapterNames = Pick<AdapterReport, 'vendor' | 'architecture' | 'device' | 'description'>;

@@ -1,7 +1,7 @@
 /** Which adapter a stack gets: the one that was asked for by name, or the best that this machine has. */
 
 import { BackendFaultError } from '../../src/backend/index.ts';
-import type { AdapterReport } from './adapter-report.ts';
+import { type AdapterReport, adapterName } from './adapter-report.ts';
 import { driversOfUser, launchOf } from './launch.ts';
 import { type DriverManifest, driverManifests } from './manifests.ts';
 import { type Probe, probe } from './probe.ts';
@@ -100,7 +100,7 @@ function isHardware(probe: Probe): boolean {
 /** Software by how well the stack is known to run on it; small is good. A driver that is broken says more than none. */
 function rankOf(stack: GpuStack, probe: Probe): number {
   if (!isFound(probe)) return probe.problem?.kind === 'unavailable' ? RANK.missing : RANK.broken;
-  const rank = softwareRank(stack, probe.adapter.description);
+  const rank = softwareRank(stack, adapterName(probe.adapter));
   return rank < 0 ? RANK.unknown : rank;
 }
 
@@ -121,7 +121,7 @@ function noAdapter(stack: GpuStack, probe: Probe | undefined, machine: Machine):
 }
 
 async function noneOfName(stack: GpuStack, name: string, machine: Machine): Promise<BackendFaultError> {
-  const found = (await allProbes(stack, machine)).filter(isFound).map(({ adapter }) => adapter.description);
+  const found = (await allProbes(stack, machine)).filter(isFound).map(({ adapter }) => adapterName(adapter));
   if (found.length === 0) return noAdapter(stack, await machine.probe(stack), machine);
   const what = `no adapter has “${name}” in its name or its driver; there are ${[...new Set(found)].join(' and ')}`;
   return new BackendFaultError(stack, 'unavailable', what, 'name one of these, or leave --adapter out.');

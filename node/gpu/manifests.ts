@@ -20,17 +20,18 @@ const ELSEWHERE = [
   '/opt/google/chrome/vk_swiftshader_icd.json',
 ];
 
-/** All manifests of this machine, those first that the loader finds. Only Linux has them. */
+/** All manifests of this machine, one a library, those first that the loader finds. Only Linux has them. */
 export function driverManifests(): DriverManifest[] {
   if (process.platform !== 'linux') return [];
   const standard = standardFolders().flatMap(manifestFiles);
   const elsewhere = ELSEWHERE.flatMap((place) => (place.endsWith('.json') ? [place] : manifestFiles(place)));
-  const seen = new Set<string>();
-  return [...standard, ...elsewhere].flatMap((file) => {
-    const library = seen.has(file) ? undefined : libraryOf(file);
-    seen.add(file);
-    return library === undefined ? [] : [{ path: file, library, isStandard: standard.includes(file) }];
-  });
+  const byLibrary = new Map<string, DriverManifest>();
+  for (const file of [...standard, ...elsewhere]) {
+    const library = libraryOf(file);
+    if (library === undefined || byLibrary.has(library)) continue;
+    byLibrary.set(library, { path: file, library, isStandard: standard.includes(file) });
+  }
+  return [...byLibrary.values()];
 }
 
 /** As in the loader's own documentation (LoaderDriverInterface.md, "Driver Discovery on Linux"), in its order. */
@@ -61,11 +62,13 @@ function manifestFiles(folder: string): string[] {
   }
 }
 
-/** Undefined if it is not there, or no manifest. */
+/** Undefined if it is not there, or no manifest. With a slash in it, it is beside the manifest. */
 function libraryOf(file: string): string | undefined {
   try {
     const { ICD } = JSON.parse(readFileSync(file, 'utf8'));
-    return typeof ICD?.library_path === 'string' ? ICD.library_path : undefined;
+    const library: unknown = ICD?.library_path;
+    if (typeof library !== 'string') return undefined;
+    return library.includes('/') ? path.resolve(path.dirname(file), library) : library;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 /** The GPU of the runtime that this is: Dawn's in Node, wgpu's in Deno. */
 
 import { BackendFaultError } from '../../src/backend/index.ts';
-import { type AdapterReport, limitsOf, nameOf, reportOf } from './adapter-report.ts';
+import { type AdapterReport, adapterName, limitsOf, reportOf } from './adapter-report.ts';
 import { mapWithoutDelay } from './deno-mapping.ts';
 import { loopLimit } from './loop-limit.ts';
 import type { GpuStack } from './stacks.ts';
@@ -77,7 +77,7 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
     return await adapter.requestDevice({ requiredLimits, requiredFeatures });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const what = `${nameOf(adapter.info)} gives no device: ${reason}`;
+    const what = `${adapterName(adapter.info)} gives no device: ${reason}`;
     const fix = 'name another one with --adapter, or mend its driver; vrrl doctor lists them.';
     throw new BackendFaultError(RUNNING_STACK, 'crash', what, fix, {}, { cause });
   }

@@ -13,6 +13,7 @@ import { BackendFaultError } from '../../src/backend/index.ts';
 import { GpuBackend } from '../../src/gpu/index.ts';
 import { type Kernel, planMemory } from '../../src/kernel/index.ts';
 import { serveBackend } from '../../src/serve/index.ts';
+import { adapterName } from './adapter-report.ts';
 import { DeviceWatch } from './device-watch.ts';
 import { endWithHost, frameOutput, writeAll } from './frame-pipes.ts';
 import { type OpenGpu, openGpu, RUNNING_STACK } from './open-gpu.ts';
@@ -63,10 +64,10 @@ const SOFTWARE_MEMORY_BYTES = 64 * 2 ** 20;
 
 function deviceTexts(open: OpenGpu | undefined): Record<string, string> {
   if (open === undefined) return {};
-  const { description: name, vendor, architecture, device, api, isSoftware, loopLimit } = open.adapter;
+  const { vendor, architecture, device, description, api, isSoftware, loopLimit } = open.adapter;
   const type = isSoftware ? 'software' : 'hardware';
   const defect = loopLimit === null ? {} : { defect: `has a lane leave its loops after ${loopLimit} turns` };
-  return { ...{ name, vendor, architecture, device, api, type }, ...defect };
+  return { name: adapterName(open.adapter), vendor, architecture, device, description, api, type, ...defect };
 }
 
 function noKernel(): BackendFaultError {
@@ -79,7 +80,7 @@ function refuseTooLarge(kernel: Kernel, { adapter }: OpenGpu): void {
   const bytes = planMemory(kernel).totalBytes;
   const most = Math.min(adapter.limits.maxStorageBufferBindingSize, adapter.limits.maxBufferSize);
   if (bytes <= most) return;
-  const what = `the kernel's memory has ${bytes} bytes, and ${adapter.description} binds ${most} at most`;
+  const what = `the kernel's memory has ${bytes} bytes, and ${adapterName(adapter)} binds ${most} at most`;
   const fix = 'use a smaller ring (--slot-count) or less control memory, or name another adapter with --adapter.';
   throw new BackendFaultError(RUNNING_STACK, 'unavailable', what, fix, { bytes, most });
 }

@@ -12,7 +12,7 @@ import type {
 import { InputError } from '../../src/base/errors.ts';
 import type { GpuBackend } from '../../src/gpu/index.ts';
 import type { ObservationLayout } from '../../src/observe/index.ts';
-import type { AdapterReport } from './adapter-report.ts';
+import { type AdapterReport, adapterName } from './adapter-report.ts';
 import type { DeviceWatch } from './device-watch.ts';
 
 export class WatchedBackend implements Backend {
@@ -80,9 +80,9 @@ class WatchedProgram implements LoadedProgram {
   }
 
   async run(options: ProgramRunOptions): Promise<ProgramResult> {
-    const { loopLimit, description } = this.#adapter;
+    const { loopLimit } = this.#adapter;
     // A resident replay is one long loop, and where the driver leaves it nobody could say.
-    if (loopLimit !== null && options.shape === 'resident') throw leavesLoops(description, loopLimit);
+    if (loopLimit !== null && options.shape === 'resident') throw leavesLoops(adapterName(this.#adapter), loopLimit);
     return await this.#watch.duringSetup(() => this.#program.run(options));
   }
 

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AdapterReport } from '../../node/gpu/adapter-report.ts';
+import { type AdapterReport, adapterName } from '../../node/gpu/adapter-report.ts';
 import { chooseAdapter, type Machine } from '../../node/gpu/choose.ts';
 import { type DriverManifest, driverManifests } from '../../node/gpu/manifests.ts';
 import type { Probe } from '../../node/gpu/probe.ts';
@@ -155,6 +155,17 @@ describe('with a name', () => {
   });
 });
 
+describe('the name of an adapter', () => {
+  it.each([
+    ['wgpu', { device: '9008', description: NVIDIA }, NVIDIA],
+    ['Dawn', { device: 'nvidia-h100-', description: 'NVIDIA: 580.159.04' }, 'nvidia-h100 (NVIDIA: 580.159.04)'],
+    ['Dawn, of a driver that says less', { device: 'apple-m1', description: '' }, 'apple-m1'],
+    ['a stack that says next to nothing', { device: '', description: '' }, 'acme'],
+  ])('on %s', (_stack, names, expected) => {
+    expect(adapterName({ vendor: 'acme', architecture: '', ...names })).toBe(expected);
+  });
+});
+
 describe('manifests', () => {
   const folder = temporaryFolder();
   const saved = process.env['XDG_DATA_HOME'];
@@ -167,6 +178,7 @@ describe('manifests', () => {
     const place = folder.at('vulkan/icd.d');
     fs.mkdirSync(place, { recursive: true });
     fs.writeFileSync(path.join(place, 'mine.json'), '{"ICD":{"library_path":"libmine.so","api_version":"1.3.0"}}');
+    fs.writeFileSync(path.join(place, 'twice.json'), '{"ICD":{"library_path":"libmine.so"}}');
     fs.writeFileSync(path.join(place, 'broken.json'), '{"ICD":');
     fs.writeFileSync(path.join(place, 'other.json'), '{"layer":{}}');
     fs.writeFileSync(path.join(place, 'readme.txt'), 'nothing');
