@@ -7,10 +7,11 @@ import { fileURLToPath } from 'node:url';
 import type { Measurement } from './measurement.ts';
 import { measurePeakMemory } from './peak-memory.ts';
 
-const RECORDS = 1_048_576;
-const EPOCH_BYTES = 63;
+/** What the largest log there is holds. */
+export const FULL_LOG_RECORDS = 1_048_576;
+const EPOCH_RECORDS = 64;
 /** The same build as this file's. */
-const COMMAND = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+export const COMMAND: string = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
 const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] = [
   ['dump', 'dump'],
@@ -24,7 +25,7 @@ const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] = [
 export function measureCommands(rounds: number): Measurement[] {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vrrl-bench-'));
   try {
-    const log = makeFullLog(folder);
+    const log = makeLog(folder, FULL_LOG_RECORDS);
     const times = COMMANDS.map(([name]): Measurement => ({ name: `${name}: whole command`, unit: 'ms', samples: [] }));
     const peaks = COMMANDS.map(([name]): Measurement => ({ name: `${name}: peak memory`, unit: 'MB', samples: [] }));
     for (let round = 0; round < rounds; round += 1) {
@@ -40,14 +41,17 @@ export function measureCommands(rounds: number): Measurement[] {
   }
 }
 
-/** A recording of 16,384 epochs that fills the largest log there is. */
-function makeFullLog(folder: string): string {
-  const input = path.join(folder, 'input');
-  const log = path.join(folder, 'full.vrrl');
-  const epochs = RECORDS / (EPOCH_BYTES + 1);
-  fs.writeFileSync(input, Buffer.alloc(epochs * EPOCH_BYTES, 'vrrl records, replays and explains. '));
+/** A recording of that many records in epochs of 64, the fences included, in a log that they fill. */
+export function makeLog(folder: string, records: number): string {
+  const input = path.join(folder, `input-${records}`);
+  const log = path.join(folder, `log-${records}.vrrl`);
+  const bytesOfEpoch = EPOCH_RECORDS - 1;
+  fs.writeFileSync(
+    input,
+    Buffer.alloc((records / EPOCH_RECORDS) * bytesOfEpoch, 'vrrl records, replays and explains. '),
+  );
   const workload = ['--workload', 'histogram', '--input', input, '--backend', 'reference'];
-  runCommand(['record', log, ...workload, '--capacity', String(RECORDS), '--quiet']);
+  runCommand(['record', log, ...workload, '--capacity', String(records), '--quiet']);
   return log;
 }
 

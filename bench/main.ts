@@ -1,18 +1,19 @@
-/** All benchmarks in one run, as a Markdown table on standard output: `npm run -s bench > bench/RESULTS.md`. */
+/**
+ * All benchmarks of the CPU in one run, as a Markdown table: on standard output, or in the section of a file that is theirs,
+ * `npm run bench -- --into bench/RESULTS.md`.
+ */
 
-import fs from 'node:fs';
-import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureBackends } from './backends.ts';
 import { measureCommands } from './commands.ts';
 import { measureLogV1 } from './log-v1.ts';
-import { type Measurement, type Summary, summarise } from './measurement.ts';
+import { loadAverage, machineFacts } from './machine.ts';
+import { markdownTable, number, sectionWriter } from './markdown.ts';
+import { MAX_SPREAD, type Measurement, type Summary, summarise } from './measurement.ts';
 import { measurePipeline } from './pipeline.ts';
 
 const DEFAULT_ROUNDS = 9;
 const COMMAND_ROUNDS = 3;
-/** Above this spread the machine was too busy to believe the row. */
-const MAX_SPREAD = 0.3;
 
 /** What a row is held against: another row of the same run, or a number that we promised. */
 interface Yardstick {
@@ -39,9 +40,12 @@ const YARDSTICKS: readonly (readonly [start: string, yardstick: Yardstick])[] = 
 await main();
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: String(DEFAULT_ROUNDS) } } });
+  const { values } = parseArgs({
+    options: { rounds: { type: 'string', default: String(DEFAULT_ROUNDS) }, into: { type: 'string' } },
+  });
   const rounds = Number(values.rounds);
-  const loadBefore = os.loadavg()[0];
+  const write = values.into === undefined ? print : sectionWriter(values.into, 'cpu');
+  const loadBefore = loadAverage();
   const measurements = [
     // First: its peak of memory is that of the process.
     ...(await step('log', () => measureLogV1())),
@@ -49,7 +53,11 @@ async function main(): Promise<void> {
     ...(await step('recording and replaying', () => measurePipeline(rounds))),
     ...(await step('commands', () => measureCommands(COMMAND_ROUNDS))),
   ];
-  process.stdout.write(`${[...describeMachine(loadBefore), '', ...renderTable(measurements)].join('\n')}\n`);
+  write([...describeMachine(loadBefore), '', ...renderTable(measurements)]);
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 async function step(
@@ -61,18 +69,17 @@ async function step(
 }
 
 function describeMachine(loadBefore: number): string[] {
-  const [cpu] = os.cpus();
-  const memory = Math.round(os.totalmem() / 2 ** 30);
+  const { processor, cores, memoryGiB, system } = machineFacts();
   const date = new Date().toISOString().slice(0, 10);
-  const load = `${loadBefore.toFixed(1)} before, ${os.loadavg()[0].toFixed(1)} at the end`;
+  const load = `${loadBefore.toFixed(1)} before, ${loadAverage().toFixed(1)} at the end`;
   return [
-    '# Benchmarks',
+    '## CPU',
     '',
-    `Measured on ${date} by \`npm run -s bench > bench/RESULTS.md\`, all of it in one run.`,
+    `Measured on ${date} by \`npm run bench -- --into bench/RESULTS.md\`, all of it in one run.`,
     '',
-    `- ${cpu?.model ?? 'unknown processor'}, ${os.availableParallelism()} cores, ${memory} GiB`,
-    `- Node ${process.version}, ${describeSystem()}`,
-    `- load average (one minute): ${load}; where it is above ${os.availableParallelism()}, other work ran on the machine`,
+    `- ${processor}, ${cores} cores, ${memoryGiB} GiB`,
+    `- Node ${process.version}, ${system}`,
+    `- load average (one minute): ${load}; where it is above ${cores}, other work ran on the machine`,
     '',
     'Rows are measured in turns, the first round warms up and is not counted. The spread is (max − min) / median; rows above',
     `${MAX_SPREAD} are marked, for the machine was too busy to believe them. The ratio says how many times better a row is than what`,
@@ -80,23 +87,13 @@ function describeMachine(loadBefore: number): string[] {
   ];
 }
 
-function describeSystem(): string {
-  try {
-    const name = /^PRETTY_NAME="(.*)"$/m.exec(fs.readFileSync('/etc/os-release', 'utf8'))?.[1];
-    return `${name ?? os.type()}, ${os.type()} ${os.release()} ${os.arch()}`;
-  } catch {
-    return `${os.type()} ${os.release()} ${os.arch()}`;
-  }
-}
-
 function renderTable(measurements: readonly Measurement[]): string[] {
   const summaries = new Map(measurements.map((each) => [rowName(each), summarise(each.samples)]));
   const head = ['what', 'unit', 'median', 'min – max', 'spread', 'held against', 'ratio'];
-  const rows = measurements.map((each) => renderRow(each, summaries));
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)];
+  return markdownTable(
+    head,
+    measurements.map((each) => renderRow(each, summaries)),
+  );
 }
 
 function rowName({ name, peer }: Measurement): string {
@@ -125,9 +122,4 @@ function compare(
   const ratio = isMoreBetter ? median / other : other / median;
   const heldAgainst = target === undefined ? `${row}` : `target ${number(target)}`;
   return { heldAgainst, ratio: `${number(ratio)}×` };
-}
-
-/** Three digits that count, and separators. */
-function number(value: number): string {
-  return Number(value.toPrecision(value >= 1_000 ? 4 : 3)).toLocaleString('en-US');
 }

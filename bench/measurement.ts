@@ -9,12 +9,15 @@ export interface Measurement {
   readonly peer?: string;
 }
 
+/** Above this spread the machine was too busy to believe the row. */
+export const MAX_SPREAD = 0.3;
+
 /** What a measurement's samples come to. */
 export interface Summary {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** (max − min) / median: above about 0.3 the machine was too busy to believe the rest. */
+  /** (max − min) / median: above {@link MAX_SPREAD} the machine was too busy to believe the rest. */
   readonly spread: number;
 }
 

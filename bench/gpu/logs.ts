@@ -1,13 +1,14 @@
 /** The logs that the GPU benchmarks replay: made here, recorded on the reference, so that every machine has the same. */
 
-import { ReferenceBackend } from '../../src/backend/index.ts';
-import { defineKernel, type Kernel, kernelToJson, opcode } from '../../src/kernel/index.ts';
-import { RingLog, scanLogBytes } from '../../src/log/index.ts';
+import { KernelMachine, ReferenceBackend } from '../../src/backend/index.ts';
+import { defineKernel, type Kernel, kernelToJson, opcode, planMemory } from '../../src/kernel/index.ts';
+import { RECORD_ARGUMENT_COUNT, RingLog, scanLogBytes } from '../../src/log/index.ts';
 import { ObservationReader, ObservationWriter } from '../../src/observe/index.ts';
-import { ControlWord, Opcode } from '../../src/protocol/index.ts';
+import { ControlWord, Opcode, Priority } from '../../src/protocol/index.ts';
 import { RecordingSession, type SlotRequest } from '../../src/record/index.ts';
 import { planReplay, type ReplayPlan } from '../../src/replay/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
+import type { LogKind, RowPlan } from './rows.ts';
 
 /** Words of control memory that slots add to, and those that each slot stores to for itself. */
 const COUNTERS = 16;
@@ -36,15 +37,32 @@ export interface BenchLog {
   readonly plan: ReplayPlan;
 }
 
-/**
- * Epochs of so many slots each, the fence included. A third add, a third store to a word of their own, a third do both; or,
- * if racy, one in eight adds in two accesses.
- */
-export async function benchLog(epochCount: number, slotsOfEpoch: number, isRacy = false): Promise<BenchLog> {
+/** What a log is made of; rows that have it in common have the log in common. */
+export type LogPlan = Pick<RowPlan, 'epochs' | 'slotsOfEpoch' | 'log'>;
+
+/** Logs that were made, for rows to share. */
+export class LogShelf {
+  readonly #logs = new Map<string, Promise<BenchLog>>();
+
+  get({ epochs, slotsOfEpoch, log }: LogPlan): Promise<BenchLog> {
+    const key = `${epochs} ${slotsOfEpoch} ${log}`;
+    const made = this.#logs.get(key) ?? benchLog({ epochs, slotsOfEpoch, log });
+    this.#logs.set(key, made);
+    return made;
+  }
+
+  /** Forgets all of them: a large one takes hundreds of megabytes. */
+  clear(): void {
+    this.#logs.clear();
+  }
+}
+
+/** Records the log in memory, the fence of each epoch included in its slots. */
+async function benchLog({ epochs, slotsOfEpoch, log: kind }: LogPlan): Promise<BenchLog> {
   const kernel = benchKernel(slotsOfEpoch);
   const log = new MemoryStorage();
   const stream = new MemoryStorage();
-  const ring = RingLog.open(log, epochCount * slotsOfEpoch);
+  const ring = RingLog.open(log, epochs * slotsOfEpoch);
   const backend = new ReferenceBackend(kernel);
   const metadata = {
     tool: 'bench',
@@ -61,15 +79,26 @@ export async function benchLog(epochCount: number, slotsOfEpoch: number, isRacy 
       return writer;
     },
   });
-  for (let epoch = 0; epoch < epochCount; epoch += 1) {
-    await session.publish(slotsOf(epoch, slotsOfEpoch - 1, isRacy));
-    await session.endEpoch({ tag: epoch });
-  }
+  await publishEpochs(session, epochs, slotsOfEpoch, kind);
   writer?.close();
   const observations = ObservationReader.open(new MemoryStorage(stream.toBytes()));
   return { kernel, plan: planReplay({ scan: scanLogBytes(log.toBytes()), observations }, { kernel }) };
 }
 
+async function publishEpochs(
+  session: RecordingSession,
+  epochs: number,
+  slotsOfEpoch: number,
+  kind: LogKind,
+): Promise<void> {
+  for (let epoch = 0; epoch < epochs; epoch += 1) {
+    const which = kind === 'repeated' ? 0 : epoch;
+    await session.publish(slotsOf(which, slotsOfEpoch - 1, kind === 'racing'));
+    await session.endEpoch({ tag: which });
+  }
+}
+
+/** A third store to a word of their own, a third add 1 and a third 2; or, if racy, one in eight adds in two accesses. */
 export function slotsOf(epoch: number, count: number, isRacy = false): SlotRequest[] {
   return Array.from({ length: count }, (_, slot) => {
     if (isRacy && slot % 8 === 0) return { opcode: RACY_ADD, args: [1, FIRST_COUNTER] };
@@ -77,4 +106,29 @@ export function slotsOf(epoch: number, count: number, isRacy = false): SlotReque
     if (slot % 3 === 0) return { opcode: Opcode.STORE_U32, args: [epoch * 64 + slot, FIRST_OWN_WORD + slot] };
     return { opcode: Opcode.ATOMIC_ADD, args: [slot % 3, counter] };
   });
+}
+
+/** All memory of a fresh kernel with the first epoch's slots in its ring, published. */
+export function firstEpochImage({ kernel, plan: { columns, epochs } }: BenchLog): Uint32Array<ArrayBuffer> {
+  const image = new ArrayBuffer(planMemory(kernel).totalBytes);
+  const machine = new KernelMachine(kernel, image);
+  machine.reset();
+  for (let record = epochs[0].firstRecord; record < epochs[0].endRecord; record += 1) {
+    const argsAt = record * RECORD_ARGUMENT_COUNT;
+    machine.publish(columns.slotIndex[record], {
+      opcode: columns.opcode[record],
+      tenant: columns.tenantId[record],
+      priority: Priority.NORMAL,
+      args: [...columns.args.subarray(argsAt, argsAt + RECORD_ARGUMENT_COUNT)],
+    });
+  }
+  return new Uint32Array(image);
+}
+
+/** The words that were recorded when a log's last epoch had drained. */
+export function lastWords({ plan: { epochs, observations } }: BenchLog): Uint32Array {
+  const observed = epochs.at(-1)?.observed;
+  const words = observed === undefined ? undefined : observations?.wordsAfter(observed);
+  if (words === undefined) throw new Error('the log of a benchmark has no words of its last epoch');
+  return words;
 }
