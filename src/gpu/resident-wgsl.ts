@@ -14,13 +14,14 @@ fn serve(slotIndex: u32) {
   tally(statusOf(slotIndex));
 }
 fn serveAll(first: u32, end: u32, hasPending: bool, lane: u32) {
-  if (!hasPending) {
-    for (var record = first + lane; record < end; record += LANES) { serve(slotOf(record)); }
-    return;
-  }
   // Slots that wait since an older batch are nowhere in the program: the ring knows them.
-  for (var slotIndex = lane; slotIndex < slotCount; slotIndex += LANES) {
-    if (isOutstanding(statusOf(slotIndex))) { serve(slotIndex); }
+  let items = select(end - first, slotCount, hasPending);
+  for (var item = lane; item < items; item += LANES) {
+    var slotIndex = item;
+    if (!hasPending) { slotIndex = slotOf(first + item); }
+    else if (!isOutstanding(statusOf(item))) { continue; }
+    // Nowhere else: a compiler that inlines everything, as most do, would have to compile the whole kernel again.
+    serve(slotIndex);
   }
 }
 /// Slots that wait for their tenant, from batch to batch. The same for all lanes.
@@ -82,7 +83,7 @@ fn residentIsolated(
   for (var task = parameters.first + instance; task < parameters.end; task += groups.x * groups.y) {
     let entry = (task % parameters.epochCount) * ${PROGRAM_EPOCH_WORDS}u;
     let inWave = task / parameters.epochCount;
-    if (!isReplayable(entry) || !enterFromPlan(entry, lane)) { continue; }
+    if (!enterFromPlan(entry, lane) || !isReplayable(entry)) { continue; }
     waitingSlots = 0u;
     let relation = runEpoch(entry, parameters.firstReplica + inWave, lane);
     if (lane == 0u) { atomicOr(&replicas[inWave * ${REPLICA_WORDS}u], flagsAfter(entry, relation)); }

@@ -53,14 +53,14 @@ fn serveShare(instance: u32, lane: u32, lanes: u32) {
   for (var item = lane; item < items; item += lanes) {
     var taken = item;
     if (parameters.shuffleLanes != 0u) { taken = permute(item, items, key); }
-    if (!hasPending) { _ = turn(slotOf(first + taken)); }
-    else if (isOutstanding(statusOf(taken))) { serveWaiting(instance, taken); }
+    var slotIndex = taken;
+    if (!hasPending) { slotIndex = slotOf(first + taken); }
+    else if (!isOutstanding(statusOf(taken))) { continue; }
+    // Nowhere else: a compiler that inlines everything, as most do, would have to compile the whole kernel again.
+    _ = turn(slotIndex);
+    // DONE now and not before: later nobody can tell. No other lane changes its status.
+    if (hasPending && statusOf(slotIndex) == ${SlotStatus.DONE}u) { atomicAdd(&${kept(InstanceWord.DONE)}, 1u); }
   }
-}
-/// A slot that is DONE now and was not before: later nobody can tell. No other lane changes its status.
-fn serveWaiting(instance: u32, slotIndex: u32) {
-  _ = turn(slotIndex);
-  if (statusOf(slotIndex) == ${SlotStatus.DONE}u) { atomicAdd(&${kept(InstanceWord.DONE)}, 1u); }
 }
 
 /// Keeps the tally of an epoch that goes on. One lane.
@@ -130,7 +130,7 @@ fn closeEpoch(entry: u32, replica: u32, relation: u32, lane: u32) {
 fn openEpoch(instance: u32, entry: u32, replica: u32, isIsolated: bool, lane: u32) -> bool {
   var waiting = 0u;
   if (isIsolated) {
-    if (!isReplayable(entry) || !enterFromPlan(entry, lane)) { return false; }
+    if (!enterFromPlan(entry, lane) || !isReplayable(entry)) { return false; }
   } else {
     let flags = tell(lane, atomicLoad(&${replicaWord(0)}));
     if ((flags & ${ReplicaFlag.KNOWN}u) != 0u) { waiting = tell(lane, atomicLoad(&${replicaWord(1)})); }
