@@ -10,6 +10,7 @@ import {
   type CheckedStress,
   checkedStress,
   EPOCH_TOTAL_WORDS,
+  EpochTotal,
   type LoadedProgram,
   NO_STRESS,
   PROGRAM_EPOCH_WORDS,
@@ -27,7 +28,7 @@ import { downloadWords, uploadTables, uploadWords, zeroWords } from './buffers.t
 import { readCaptured } from './captured.ts';
 import type { PipelineCache } from './compile.ts';
 import { DeviceClock } from './device-clock.ts';
-import { LEAST_LANES, MAX_DIGESTED_REGIONS } from './digest-wgsl.ts';
+import { LEAST_LANES, MAX_DIGESTED_REGIONS, sharedBytes } from './digest-wgsl.ts';
 import { type FaultExplainer, faultExplainer } from './faults.ts';
 import {
   CAPTURED_HEAD_WORDS,
@@ -42,12 +43,10 @@ import {
 import { replayShader } from './replay-wgsl.ts';
 
 const WORD_BYTES = 4;
-/** Of the device's memory for outcomes that are handed back. */
-const CAPTURED_BYTES = 16 * 2 ** 20;
 const MAX_CAPTURED = 4_096;
+/** There is room for so many outcomes however long they are. */
+const LEAST_CAPTURED = 4;
 const SUBMISSION_MS = 200;
-/** Slots that the first submission of a program serves; later ones go by what it took. */
-const FIRST_SUBMISSION_SLOTS = 2 ** 21;
 /** A submission of more would take longer to encode than to run. */
 const MAX_DISPATCH_PAIRS = 4_096;
 /** More would not run any faster: every compute unit has more of them than it can hold. */
@@ -56,26 +55,68 @@ const MAX_ISOLATED_INSTANCES = 16_384;
 const MAX_TASKS = 2 ** 31;
 
 export interface DeviceProgramOptions {
-  /** Lanes of a workgroup that works for one replica. */
+  /** Lanes of a workgroup that works for one replica, at most: fewer where the device has no room for their sums. */
   readonly lanes: number;
   /** For the memories of replicas. */
   readonly memoryBytes: number;
+  /** For outcomes that are handed back. */
+  readonly capturedBytes: number;
+  /** Slots that the first submission serves; later ones go by what it took. */
+  readonly firstSubmissionSlots: number;
 }
 
 /**
- * Whether a kernel's programs can be replayed on the device: a slot's status must be nobody's but its lane's and the
- * host's, and the regions must fit a mask.
+ * Whether a program can be replayed on the device: a slot's status must be nobody's but its lane's and the host's, the
+ * regions must fit a mask, and what there is one of must fit a buffer.
  */
-export function canBeLoaded(kernel: Kernel, layout: ResolvedLayout): boolean {
-  return touchesOwnSlotOnly(kernel) && layout.regions.length <= MAX_DIGESTED_REGIONS;
+export function canBeLoaded(
+  device: GPUDevice,
+  kernel: Kernel,
+  layout: ResolvedLayout,
+  head: ProgramHead,
+  { capturedBytes }: DeviceProgramOptions,
+): boolean {
+  if (!touchesOwnSlotOnly(kernel) || layout.regions.length > MAX_DIGESTED_REGIONS) return false;
+  const instanceBytes = planMemory(kernel).totalBytes + SCRATCH_WORDS * WORD_BYTES;
+  const resultBytes = resultWords(head, layout, capturedBytes) * WORD_BYTES;
+  return Math.max(instanceBytes, resultBytes) <= mostBytesBound(device);
 }
 
-interface UploadedSegment {
+/** Bytes of the longest buffer that a shader of the device reaches. */
+function mostBytesBound({ limits }: GPUDevice): number {
+  return Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+}
+
+function capturedWords({ signatureWords }: ProgramHead, { snapshotWords }: ResolvedLayout): number {
+  return CAPTURED_HEAD_WORDS + signatureWords + snapshotWords;
+}
+
+/** How many outcomes there is room for. */
+function capturedLimit(head: ProgramHead, layout: ResolvedLayout, capturedBytes: number): number {
+  const fitting = Math.floor(capturedBytes / (capturedWords(head, layout) * WORD_BYTES));
+  return Math.max(LEAST_CAPTURED, Math.min(MAX_CAPTURED, fitting));
+}
+
+/** Words of the results before the first outcome. */
+function totalsEnd({ epochCount }: ProgramHead): number {
+  return RESULTS_HEAD_WORDS + epochCount * EPOCH_TOTAL_WORDS;
+}
+
+function resultWords(head: ProgramHead, layout: ResolvedLayout, capturedBytes: number): number {
+  return totalsEnd(head) + capturedLimit(head, layout, capturedBytes) * capturedWords(head, layout);
+}
+
+/** Rows of shares are read four at a time; a device may have less room for them than the lanes that were asked for need. */
+function lanesFor({ limits }: GPUDevice, layout: ResolvedLayout, wanted: number): number {
+  let lanes = Math.min(wanted, limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  lanes -= lanes % 4;
+  while (lanes > LEAST_LANES && sharedBytes(layout, lanes) > limits.maxComputeWorkgroupStorageSize) lanes -= 4;
+  return Math.max(LEAST_LANES, lanes);
+}
+
+interface UploadedSegment extends BatchFigures {
   readonly epochCount: number;
   readonly slotCount: number;
-  readonly batchCount: number;
-  readonly mostBatches: number;
-  readonly longestBatch: number;
   readonly batchEndsAt: number;
   readonly expectationsAt: number;
   readonly slots: GPUBuffer;
@@ -126,7 +167,7 @@ export class DeviceProgram implements LoadedProgram {
   readonly #segments: UploadedSegment[] = [];
   readonly #capturedLimit: number;
   readonly #explain: FaultExplainer;
-  #submissionSlots = FIRST_SUBMISSION_SLOTS;
+  #submissionSlots: number;
   #submissionCount = 0;
   #space: Space | undefined;
 
@@ -142,21 +183,21 @@ export class DeviceProgram implements LoadedProgram {
     this.#kernel = kernel;
     this.#layout = layout;
     this.#head = head;
-    // Rows of shares are read four at a time, too.
-    const lanes = Math.max(LEAST_LANES, options.lanes - (options.lanes % 4));
-    this.#options = { ...options, lanes };
+    this.#options = { ...options, lanes: lanesFor(device, layout, options.lanes) };
     this.#pipelines = pipelines;
     this.#tables = uploadTables(device, kernel);
     this.#parameters = uploadWords(device, new Uint32Array(PARAMETERS.length), GPUBufferUsage.UNIFORM);
     this.#clock = new DeviceClock(device);
     this.#instanceBytes = planMemory(kernel).totalBytes;
     this.#explain = faultExplainer(kernel);
-    const capturedBytes = this.#capturedWords * WORD_BYTES;
-    this.#capturedLimit = Math.max(4, Math.min(MAX_CAPTURED, Math.floor(CAPTURED_BYTES / capturedBytes)));
+    this.#capturedLimit = capturedLimit(head, layout, options.capturedBytes);
+    this.#submissionSlots = options.firstSubmissionSlots;
   }
 
-  /** Takes up the next segment; it is copied. */
-  add({ epochCount, slots, epochs, batchEnds, expectations, states }: ProgramSegment): void {
+  /** Takes up the next segment; it is copied. False if it has an epoch that not even an empty batch is published in. */
+  add({ epochCount, slots, epochs, batchEnds, expectations, states }: ProgramSegment): boolean {
+    const figures = batchFigures(epochs, batchEnds);
+    if (figures.fewestBatches === 0) return false;
     const plan = new Uint32Array(epochs.length + batchEnds.length + expectations.length);
     plan.set(epochs);
     plan.set(batchEnds, epochs.length);
@@ -164,13 +205,14 @@ export class DeviceProgram implements LoadedProgram {
     this.#segments.push({
       epochCount,
       slotCount: slots.length / this.#head.slotWords,
-      ...batchFigures(epochs, batchEnds),
+      ...figures,
       batchEndsAt: epochs.length,
       expectationsAt: epochs.length + batchEnds.length,
       slots: uploadWords(this.#device, slots),
       plan: uploadWords(this.#device, plan),
       states: uploadWords(this.#device, states),
     });
+    return true;
   }
 
   async run(options: ProgramRunOptions): Promise<ProgramResult> {
@@ -207,18 +249,6 @@ export class DeviceProgram implements LoadedProgram {
     this.#segments.length = 0;
   }
 
-  get #capturedWords(): number {
-    return CAPTURED_HEAD_WORDS + this.#head.signatureWords + this.#layout.snapshotWords;
-  }
-
-  #capturedAt(): number {
-    return RESULTS_HEAD_WORDS + this.#head.epochCount * EPOCH_TOTAL_WORDS;
-  }
-
-  #resultWords(): number {
-    return this.#capturedAt() + this.#capturedLimit * this.#capturedWords;
-  }
-
   async #pipelinesFor(shape: ProgramShape, mode: ProgramRunOptions['mode'], serveLanes: number): Promise<Pipelines> {
     if (shape === 'wide') {
       const [wideServe, wideStep] = await Promise.all([
@@ -248,10 +278,10 @@ export class DeviceProgram implements LoadedProgram {
         instanceCount,
         memory: zeroWords(this.#device, words),
         instances: zeroWords(this.#device, instanceCount * INSTANCE_STATE_WORDS),
-        results: zeroWords(this.#device, this.#resultWords()),
+        results: zeroWords(this.#device, resultWords(this.#head, this.#layout, this.#options.capturedBytes)),
       };
     }
-    this.#clear(this.#space.results, this.#capturedAt());
+    this.#clear(this.#space.results, totalsEnd(this.#head));
     return this.#space;
   }
 
@@ -264,17 +294,18 @@ export class DeviceProgram implements LoadedProgram {
 
   /** How many memories there are, and how many replicas a wave has. Isolated ones are not bounded by their memory. */
   #sizes({ mode, replicas }: ProgramRunOptions): { instanceCount: number; waveSize: number } {
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.#device.limits;
-    const scratchBytes = SCRATCH_WORDS * WORD_BYTES;
-    const bytes = Math.min(maxStorageBufferBindingSize, maxBufferSize, this.#options.memoryBytes) - scratchBytes;
+    const most = mostBytesBound(this.#device);
+    const bytes = Math.min(most, this.#options.memoryBytes) - SCRATCH_WORDS * WORD_BYTES;
     const fitting = Math.max(1, Math.floor(bytes / this.#instanceBytes));
     if (mode === 'chained') {
       const instanceCount = Math.min(fitting, replicas);
       return { instanceCount, waveSize: instanceCount };
     }
-    const tasks = replicas * Math.max(1, this.#head.epochCount);
-    const instanceCount = Math.min(fitting, tasks, MAX_ISOLATED_INSTANCES);
-    return { instanceCount, waveSize: Math.max(1, Math.floor(MAX_TASKS / Math.max(1, this.#head.epochCount))) };
+    const epochCount = Math.max(1, this.#head.epochCount);
+    const instanceCount = Math.min(fitting, replicas * epochCount, MAX_ISOLATED_INSTANCES);
+    // Each has a few words of its own.
+    const counted = Math.floor(most / (REPLICA_WORDS * WORD_BYTES));
+    return { instanceCount, waveSize: Math.max(1, Math.min(counted, Math.floor(MAX_TASKS / epochCount))) };
   }
 
   async #runWave(wave: Wave, run: Run): Promise<void> {
@@ -355,7 +386,7 @@ export class DeviceProgram implements LoadedProgram {
       epochCount: segment.epochCount,
       batchEndsAt: segment.batchEndsAt,
       expectationsAt: segment.expectationsAt,
-      capturedAt: this.#capturedAt(),
+      capturedAt: totalsEnd(this.#head),
       capturedLimit: this.#capturedLimit,
       options:
         (expectationsAreReplays ? RunOption.FAULTS_UNCOMPARED : 0) + (mode === 'isolated' ? RunOption.ISOLATED : 0),
@@ -414,14 +445,18 @@ export class DeviceProgram implements LoadedProgram {
   }
 
   async #collect(results: GPUBuffer): Promise<Pick<ProgramResult, 'totals' | 'captured'>> {
-    const head = await downloadWords(this.#device, results, 0, this.#capturedAt());
+    const head = await downloadWords(this.#device, results, 0, totalsEnd(this.#head));
     const count = Math.min(head[0], this.#capturedLimit);
-    const size = this.#capturedWords;
-    const words = await downloadWords(this.#device, results, this.#capturedAt(), count * size);
+    const size = capturedWords(this.#head, this.#layout);
+    const words = await downloadWords(this.#device, results, totalsEnd(this.#head), count * size);
     const captured = Array.from({ length: count }, (_, index) =>
       readCaptured(words.subarray(index * size, (index + 1) * size), this.#head, this.#explain),
     );
-    return { totals: head.subarray(RESULTS_HEAD_WORDS), captured };
+    const totals = head.subarray(RESULTS_HEAD_WORDS);
+    // The shader counts those too that there was no room for.
+    for (let at: number = EpochTotal.CAPTURED; at < totals.length; at += EPOCH_TOTAL_WORDS) totals[at] = 0;
+    for (const { epoch } of captured) totals[epoch * EPOCH_TOTAL_WORDS + EpochTotal.CAPTURED] += 1;
+    return { totals, captured };
   }
 }
 
@@ -430,20 +465,26 @@ function setPipeline(pass: GPUComputePassEncoder, pipeline: GPUComputePipeline |
   pass.setPipeline(pipeline);
 }
 
-/** How many batches there are, how many the epoch with the most has, and how long the longest is. */
-function batchFigures(
-  epochs: Uint32Array,
-  batchEnds: Uint32Array,
-): { batchCount: number; mostBatches: number; longestBatch: number } {
+interface BatchFigures {
+  readonly batchCount: number;
+  /** Of an epoch. */
+  readonly fewestBatches: number;
+  readonly mostBatches: number;
+  readonly longestBatch: number;
+}
+
+function batchFigures(epochs: Uint32Array, batchEnds: Uint32Array): BatchFigures {
+  let fewestBatches = Number.POSITIVE_INFINITY;
   let mostBatches = 0;
   for (let at = 0; at < epochs.length; at += PROGRAM_EPOCH_WORDS) {
     const batches = epochs[at + ProgramEpochWord.END_BATCH] - epochs[at + ProgramEpochWord.FIRST_BATCH];
+    fewestBatches = Math.min(fewestBatches, batches);
     mostBatches = Math.max(mostBatches, batches);
   }
   let longestBatch = 0;
   for (const [index, end] of batchEnds.entries())
     longestBatch = Math.max(longestBatch, end - (batchEnds[index - 1] ?? 0));
-  return { batchCount: batchEnds.length, mostBatches, longestBatch };
+  return { batchCount: batchEnds.length, fewestBatches, mostBatches, longestBatch };
 }
 
 /** How many replicas have a flag. */

@@ -111,6 +111,14 @@ ${regions.map((region, index) => (small[index] ? sumSmallWgsl(region, index) : r
 `;
 }
 
+/** Bytes of a workgroup's memory that {@link regionsWgsl} takes for the sums of so many lanes, and a shader beside it. */
+export function sharedBytes({ regions }: ResolvedLayout, lanes: number): number {
+  const columns = 2 * regions.length + columnsOfSets(regions).size;
+  return (columns * (lanes + 2) + OTHER_SHARED_WORDS) * 4;
+}
+/** The signature, the tally, the faults and what the first lane tells: more than they are. */
+const OTHER_SHARED_WORDS = 2 * MAX_DIGESTED_REGIONS + 64;
+
 /** A region of which a lane has one word at most: with the loads of others in flight, its own costs nothing. */
 function isSmall({ equivalence, count }: ResolvedRegion): boolean {
   return equivalence === 'exact' && count <= SMALL_WORDS;

@@ -18,7 +18,7 @@ import { type ObservationLayout, type ResolvedLayout, resolveLayout } from '../o
 import { ARGUMENT_COUNT, ControlWord, SLOT_WORDS, SlotWord } from '../protocol/index.ts';
 import { uploadTables, zeroWords } from './buffers.ts';
 import { compilePipelines, PipelineCache } from './compile.ts';
-import { canBeLoaded, DeviceProgram, PROGRAM_BINDINGS } from './device-program.ts';
+import { canBeLoaded, DeviceProgram, type DeviceProgramOptions, PROGRAM_BINDINGS } from './device-program.ts';
 import { type FaultExplainer, faultExplainer } from './faults.ts';
 import { BatchWord, batchWords, lanesShader, REPORTED_FAULT_WORDS, ReportWord, reportWords } from './lanes-wgsl.ts';
 
@@ -31,12 +31,20 @@ export interface GpuOptions {
   readonly residentLanes?: number;
   /** Of the device, for the memories of replicas that run at once. Default 1 GiB, or less where the device has less. */
   readonly memoryBytes?: number;
+  /** Of the device, for outcomes of a program that are handed back; there is room for a few in any case. Default 16 MiB. */
+  readonly capturedBytes?: number;
+  /** Words of a segment of a program: what is uploaded in one piece. Default 4 Mi. */
+  readonly segmentWords?: number;
+  /** Slots that the first submission of a program serves; later ones go by what it took. Default 2 Mi. */
+  readonly firstSubmissionSlots?: number;
 }
 
 const WORD_BYTES = 4;
 const DEFAULT_MEMORY_BYTES = 2 ** 30;
-/** Words of a segment of a program: an upload that needs no buffer beyond what every adapter allows. */
-const SEGMENT_WORDS = 2 ** 22;
+const DEFAULT_CAPTURED_BYTES = 16 * 2 ** 20;
+/** An upload that needs no buffer beyond what every adapter allows. */
+const DEFAULT_SEGMENT_WORDS = 2 ** 22;
+const DEFAULT_FIRST_SUBMISSION_SLOTS = 2 ** 21;
 
 type EntryPoint = 'publish' | 'serve' | 'collect';
 
@@ -150,19 +158,16 @@ export class GpuBackend implements Backend {
 
   /** Takes a whole program up, to be replayed on the device. */
   async load(program: ReplayProgram): Promise<LoadedProgram | undefined> {
-    if (!canBeLoaded(this.#kernel, this.#resolved)) return undefined;
-    const loaded = new DeviceProgram(
-      this.#device,
-      this.#kernel,
-      this.#resolved,
-      program.head,
-      this.#programPipelines(),
-      {
-        lanes: this.#options.residentLanes ?? 64,
-        memoryBytes: this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES,
-      },
-    );
-    for (const segment of program.segments(SEGMENT_WORDS)) loaded.add(segment);
+    const options = this.#programOptions();
+    if (!canBeLoaded(this.#device, this.#kernel, this.#resolved, program.head, options)) return undefined;
+    const pipelines = this.#programPipelines();
+    const loaded = new DeviceProgram(this.#device, this.#kernel, this.#resolved, program.head, pipelines, options);
+    for (const segment of program.segments(this.#options.segmentWords ?? DEFAULT_SEGMENT_WORDS)) {
+      if (!loaded.add(segment)) {
+        loaded.release();
+        return undefined;
+      }
+    }
     return loaded;
   }
 
@@ -172,6 +177,16 @@ export class GpuBackend implements Backend {
     if (on === undefined) return;
     const { memory, batch, report, readable, tables } = on;
     for (const each of [memory, batch, report, readable, tables]) each.destroy();
+  }
+
+  #programOptions(): DeviceProgramOptions {
+    const { residentLanes, memoryBytes, capturedBytes, firstSubmissionSlots } = this.#options;
+    return {
+      lanes: residentLanes ?? 64,
+      memoryBytes: memoryBytes ?? DEFAULT_MEMORY_BYTES,
+      capturedBytes: capturedBytes ?? DEFAULT_CAPTURED_BYTES,
+      firstSubmissionSlots: firstSubmissionSlots ?? DEFAULT_FIRST_SUBMISSION_SLOTS,
+    };
   }
 
   #programPipelines(): PipelineCache {
