@@ -39,7 +39,10 @@ export interface ProgramReplayContext {
   readonly initialWords: Uint32Array;
   /** Whether there is room to keep another snapshot; if so, it is taken. */
   readonly takeRoom: (bytes: number) => boolean;
+  /** Told as it goes on, and not to the last epoch: a device knows how much it was asked to do. */
   readonly onEpochs: (epochs: number) => void;
+  /** Told how many epochs were run, once that has been counted. */
+  readonly onCounted: (epochs: number) => void;
 }
 
 /** What a replay on the device adds to what was stepped before. */
@@ -138,10 +141,12 @@ export class ProgramReplay {
       const begin = performance.now();
       const result = await this.#runTurn(program, turn);
       this.#runMs += performance.now() - begin;
-      this.#search?.report({ settings: turn.stress, ...sumOf(result.totals) });
+      const sum = sumOf(result.totals);
+      this.#search?.report({ settings: turn.stress, ...sum });
       this.#shape = result.shape;
       this.#deviceMs = addKnown(this.#deviceMs, result.deviceMs);
       this.#count(result, epochs);
+      this.#context.onCounted(sum.epochs);
       flags.add(done, turn.replicas, result);
       done += turn.replicas;
     }

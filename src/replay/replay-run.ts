@@ -59,6 +59,8 @@ export class ReplayRun {
   #replicasCompared = 0;
   #replicasDiverged = 0;
   #epochsRun = 0;
+  /** What is shown of it while a device runs, which tells how much it is through with and not yet what ran. */
+  #epochsShown = 0;
   #lastBreathMs = 0;
   #onDevice: DeviceReplay | undefined;
 
@@ -124,6 +126,7 @@ export class ReplayRun {
 
   /** If the backend cannot take up this plan, nothing happens. */
   async #runOnDevice(replicas: number): Promise<void> {
+    this.#epochsShown = this.#epochsRun;
     await this.#ask(() => this.#backend.start());
     await this.#ask(() => this.#backend.observe(this.#snapshot));
     const replay = new ProgramReplay({
@@ -135,7 +138,10 @@ export class ReplayRun {
       options: this.#options,
       initialWords: this.#snapshot,
       takeRoom: (bytes) => this.#takeRoom(bytes),
-      onEpochs: (epochs) => this.#addEpochs(epochs),
+      onEpochs: (epochs) => this.#showEpochs(epochs),
+      onCounted: (epochs) => {
+        this.#epochsRun += epochs;
+      },
     });
     await this.#ask(async () => {
       const outcome = await replay.run(this.#replicasRun, replicas);
@@ -147,11 +153,12 @@ export class ReplayRun {
     });
   }
 
-  #addEpochs(epochs: number): void {
-    this.#epochsRun += epochs;
+  #showEpochs(epochs: number): void {
+    this.#epochsShown += epochs;
+    const shown = this.#epochsShown;
     const replicas = this.#options.replicas ?? 1;
-    const done = Math.floor(this.#epochsRun / Math.max(1, this.#counts.length));
-    this.#options.onProgress?.(Math.min(done, replicas), replicas, this.#epochsRun);
+    const done = Math.floor(shown / Math.max(1, this.#counts.length));
+    this.#options.onProgress?.(Math.min(done, replicas), replicas, shown);
   }
 
   #takeRoom(bytes: number): boolean {
