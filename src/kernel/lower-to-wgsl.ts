@@ -111,25 +111,28 @@ class WgslLowering {
   #handler(definition: OpcodeDefinition): void {
     this.#line('');
     this.#line(`fn handle_${definition.name}(slotBase: u32, argumentBase: u32) -> bool {`);
-    this.#statements(definition.body, 1);
-    this.#line('  return false;');
-    this.#line('}');
+    this.#routine(definition.body);
   }
 
   #turn(): void {
     this.#line('');
     this.#line('fn turn(slotIndex: u32) -> bool {');
     this.#line(`  let slotBase = slotIndex * ${SLOT_WORDS}u;`);
-    this.#statements(this.#kernel.turn, 1);
-    this.#line('  return false;');
+    this.#routine(this.#kernel.turn);
+  }
+
+  /** The statements of a function, and its end: what nobody gets to is warned of by compilers, or refused. */
+  #routine(statements: readonly Statement[]): void {
+    this.#statements(statements, 1);
+    if (!leaves(statements)) this.#line('  return false;');
     this.#line('}');
   }
 
-  /** What follows a statement that leaves is unreachable, which some validators refuse: it is left out. */
+  /** What follows a statement that leaves is unreachable: it is left out. */
   #statements(statements: readonly Statement[], depth: number): void {
     for (const statement of statements) {
       this.#statement(statement, depth);
-      if (statement.kind === 'finish' || statement.kind === 'fault' || statement.kind === 'break') return;
+      if (statement.kind === 'break' || leaves([statement])) return;
     }
   }
 
@@ -263,6 +266,14 @@ class WgslLowering {
     this.#temporaryCount += 1;
     return `t${this.#temporaryCount}`;
   }
+}
+
+/** Whether statements end the routine, whichever way they go. A loop may have no turn. */
+function leaves(statements: readonly Statement[]): boolean {
+  return statements.some((statement) => {
+    if (statement.kind === 'if') return leaves(statement.whenTrue) && leaves(statement.whenFalse);
+    return statement.kind === 'finish' || statement.kind === 'fault';
+  });
 }
 
 /** Parameters keep their names; everything declared gets a prefix, so that it cannot be a keyword or a helper. */

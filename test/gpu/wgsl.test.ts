@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { builtinOpcodes, defineKernel, lowerToWgsl } from '../../src/kernel/index.ts';
+import { builtinOpcodes, defineKernel, lowerToWgsl, opcode, type Value } from '../../src/kernel/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -12,6 +12,28 @@ describe('kernels lowered to WGSL', () => {
     const text = lowerToWgsl(defineKernel({ name: 'built-in' }));
     for (const { name } of builtinOpcodes()) expect(text).toContain(`fn handle_${name}(`);
     expect(text).toContain('fn turn(slotIndex: u32) -> bool {');
+  });
+
+  it('end a function once, where it is left in the middle too', () => {
+    const isOdd = (value: Value) => value.and(1).differsFrom(0);
+    const opcodes = [
+      opcode('GIVES_UP', 0x4000_0000, [], ($) => $.fault(1)),
+      opcode('GIVES_UP_EITHER_WAY', 0x4000_0001, ['value'], ($, value) => {
+        $.if(
+          isOdd(value),
+          () => $.fault(1),
+          () => $.finish(),
+        );
+        $.store('control', 160, 1);
+      }),
+      opcode('GIVES_UP_SOMETIMES', 0x4000_0002, ['value'], ($, value) => $.if(isOdd(value), () => $.fault(1))),
+    ];
+    const text = lowerToWgsl(defineKernel({ name: 'k', opcodes }));
+    const endOf = (name: string) => text.split(`fn handle_${name}(`)[1].split('\n}\n')[0].trim().split('\n').at(-1);
+    // Compilers warn of what nobody gets to, or refuse it.
+    expect(endOf('GIVES_UP')).toMatch(/return raise/);
+    expect(endOf('GIVES_UP_EITHER_WAY')).toBe('  }');
+    expect(endOf('GIVES_UP_SOMETIMES')).toBe('  return false;');
   });
 
   it('keep a name from ending the comment that it stands in', () => {
