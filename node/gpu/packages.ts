@@ -50,15 +50,10 @@ function resolveFrom(places: readonly string[], name: string): string | undefine
   return undefined;
 }
 
+/** As its packages call it. There is none for musl, and npm does not install the one for glibc there. */
 function denoPlatform(): string {
   const { platform, arch } = process;
-  return platform === 'linux' ? `linux-${arch}-${isGlibc() ? 'glibc' : 'musl'}` : `${platform}-${arch}`;
-}
-
-function isGlibc(): boolean {
-  // The report is typed as any object.
-  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return header?.glibcVersionRuntime !== undefined;
+  return `${platform}-${arch}${platform === 'linux' ? '-glibc' : ''}`;
 }
 
 function refuse(stack: GpuStack): never {
