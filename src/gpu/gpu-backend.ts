@@ -46,7 +46,7 @@ const DEFAULT_CAPTURED_BYTES = 16 * 2 ** 20;
 const DEFAULT_SEGMENT_WORDS = 2 ** 22;
 const DEFAULT_FIRST_SUBMISSION_SLOTS = 2 ** 21;
 
-type EntryPoint = 'publish' | 'serve' | 'collect';
+type Stepping = Readonly<Record<'publish' | 'serve' | 'collect', GPUComputePipeline>>;
 
 /** What is on the device while it runs. */
 interface OnDevice {
@@ -55,8 +55,8 @@ interface OnDevice {
   readonly report: GPUBuffer;
   readonly readable: GPUBuffer;
   readonly tables: GPUBuffer;
+  readonly layout: GPUBindGroupLayout;
   readonly group: GPUBindGroup;
-  readonly pipelines: Readonly<Record<EntryPoint, GPUComputePipeline>>;
 }
 
 export class GpuBackend implements Backend {
@@ -82,6 +82,7 @@ export class GpuBackend implements Backend {
   #pending: readonly number[] = [];
   #onDevice: OnDevice | undefined;
   #pipelines: PipelineCache | undefined;
+  #steppingPipelines: Promise<Stepping> | undefined;
 
   constructor(device: GPUDevice, kernel: Kernel, options: GpuOptions = {}) {
     this.#device = device;
@@ -124,15 +125,16 @@ export class GpuBackend implements Backend {
     const on = this.#running();
     const items = this.#publishedCount + this.#pending.length;
     if (items === 0) return { done: 0, pending: [], faults: [] };
+    const pipelines = await this.#stepping(on);
     const { queue } = this.#device;
     queue.writeBuffer(on.batch, 0, this.#batch, 0, this.#finishBatch());
     const encoder = this.#device.createCommandEncoder();
     encoder.clearBuffer(on.report, 0, ReportWord.LISTS * WORD_BYTES);
     const pass = encoder.beginComputePass();
     pass.setBindGroup(0, on.group);
-    this.#dispatch(pass, on.pipelines.publish, Math.max(1, this.#publishedCount));
-    this.#dispatch(pass, on.pipelines.serve, items);
-    this.#dispatch(pass, on.pipelines.collect, items);
+    this.#dispatch(pass, pipelines.publish, Math.max(1, this.#publishedCount));
+    this.#dispatch(pass, pipelines.serve, items);
+    this.#dispatch(pass, pipelines.collect, items);
     pass.end();
     this.#copyBack(encoder, on);
     queue.submit([encoder.finish()]);
@@ -189,6 +191,16 @@ export class GpuBackend implements Backend {
     };
   }
 
+  /** Compiled when a batch is first run: a program needs none of them, and drivers take long and much memory for one. */
+  #stepping({ layout }: OnDevice): Promise<Stepping> {
+    this.#steppingPipelines ??= compilePipelines(this.#device, lanesShader(this.#kernel, this.#lanes()), layout, [
+      'publish',
+      'serve',
+      'collect',
+    ] as const);
+    return this.#steppingPipelines;
+  }
+
   #programPipelines(): PipelineCache {
     this.#pipelines ??= new PipelineCache(this.#device, PROGRAM_BINDINGS);
     return this.#pipelines;
@@ -198,8 +210,6 @@ export class GpuBackend implements Backend {
     const device = this.#device;
     const kernel = this.#kernel;
     const layout = device.createBindGroupLayout({ entries: BINDINGS });
-    const code = lanesShader(kernel, this.#lanes());
-    const pipelines = await compilePipelines(device, code, layout, ['publish', 'serve', 'collect'] as const);
     const memory = zeroWords(device, planMemory(kernel).totalBytes / WORD_BYTES);
     const tables = uploadTables(device, kernel);
     const batch = zeroWords(device, batchWords(kernel));
@@ -211,7 +221,7 @@ export class GpuBackend implements Backend {
     const buffers = [memory, tables, batch, report];
     const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
     const group = device.createBindGroup({ layout, entries });
-    return { memory, batch, report, readable, tables, group, pipelines };
+    return { memory, batch, report, readable, tables, layout, group };
   }
 
   #lanes(): number {
