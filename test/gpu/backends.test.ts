@@ -19,7 +19,7 @@ import { SOFTWARE, smallKernel, withGpu } from './software.ts';
 const folder = temporaryFolder();
 const text = bytesOf('There the other heard her: the hen and the heron,\nin and out.\n\n'.repeat(6));
 /** How many random ones. Each takes a process, and a driver that compiles it. */
-const KERNELS = { dawn: 6, wgpu: 12 } as const;
+const KERNELS = { dawn: 6, wgpu: 8 } as const;
 
 for (const software of SOFTWARE) {
   const { stack, adapter, manifest } = software;
