@@ -183,6 +183,14 @@ export class ObservationReader {
     return into;
   }
 
+  /** Whether `wordsBefore` has an answer. */
+  stateBeforeKnown(index: number): boolean {
+    this.#checkIndex(index);
+    const ordinal = this.#index.epochOrdinals.at(index) ?? 0;
+    if (index > 0) return this.#index.epochOrdinals.at(index - 1) === ordinal - 1 && this.stateKnown(index - 1);
+    return this.#index.initial?.facts.nextOrdinal === ordinal && this.initialWords !== undefined;
+  }
+
   /** The faults that were written down with an epoch. */
   faults(index: number): FaultEntry[] {
     this.#checkIndex(index);

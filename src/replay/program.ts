@@ -36,6 +36,7 @@ export interface ProgramOptions {
 /** Lays a plan out as a program. Nothing is copied before its segments are asked for. */
 export function programOf(plan: ReplayPlan, layout: ResolvedLayout, options: ProgramOptions): ReplayProgram {
   const { epochs } = options;
+  const carried = carriedStates(plan, options);
   const head = {
     epochCount: epochs.length,
     slotCount: epochs.reduce((sum, { firstRecord, endRecord }) => sum + endRecord - firstRecord, 0),
@@ -47,12 +48,37 @@ export function programOf(plan: ReplayPlan, layout: ResolvedLayout, options: Pro
     *segments(words) {
       for (let first = 0; first < epochs.length; ) {
         const segment = new SegmentWriter(plan, head, options);
-        do segment.add(epochs[first++]);
-        while (first < epochs.length && segment.words < words);
+        do {
+          segment.add(epochs[first], carried[first]);
+          first += 1;
+        } while (first < epochs.length && segment.words < words);
         yield segment.finish();
       }
     },
   };
+}
+
+/**
+ * For each epoch whether a replica that came out as expected up to it knows the state that it starts from. Such an epoch is
+ * given none: the states of a long log are much longer than the log.
+ */
+function carriedStates(plan: ReplayPlan, { epochs, mode, isReplayable }: ProgramOptions): boolean[] {
+  let isKnown = false;
+  return epochs.map((epoch) => {
+    const isCarried = mode === 'chained' && isKnown;
+    isKnown = (isCarried || hasState(plan, epoch)) && isReplayable(epoch) && epoch.unknownReasons.length === 0;
+    return isCarried;
+  });
+}
+
+/** Whether an epoch can be started from what is known, whatever became of those before it. */
+function hasState(
+  { startsFresh, observations }: ReplayPlan,
+  { index, observed, pendingBefore }: PlannedEpoch,
+): boolean {
+  if (index === 0 && startsFresh) return true;
+  // Slots that wait belong to the state, but no snapshot holds them.
+  return observed !== undefined && pendingBefore === 0 && observations?.stateBeforeKnown(observed) === true;
 }
 
 class SegmentWriter {
@@ -81,7 +107,7 @@ class SegmentWriter {
     return this.#slotCount * this.#head.slotWords + states + expectations;
   }
 
-  add(epoch: PlannedEpoch): void {
+  add(epoch: PlannedEpoch, isCarried: boolean): void {
     const firstSlot = this.#slotCount;
     const firstBatch = this.#batchEnds.length;
     for (const end of epoch.batchEnds) this.#batchEnds.push(firstSlot + end - epoch.firstRecord);
@@ -94,7 +120,7 @@ class SegmentWriter {
     words[ProgramEpochWord.END_BATCH] = this.#batchEnds.length;
     words[ProgramEpochWord.FLAGS] = this.#flags(epoch);
     words[ProgramEpochWord.EXPECTATION] = this.#expectation(epoch);
-    words[ProgramEpochWord.STATE] = this.#state(epoch);
+    words[ProgramEpochWord.STATE] = isCarried ? NONE : this.#state(epoch);
     this.#epochs.push(...words);
   }
 
@@ -134,20 +160,12 @@ class SegmentWriter {
     return expectation === undefined ? NONE : this.#expectations.push(expectation) - 1;
   }
 
-  /** Chained replay needs one only where the state may have been lost: at the start, and behind what is not replayable. */
-  #state({ index, observed, pendingBefore }: PlannedEpoch): number {
-    const { epochs, observations, startsFresh } = this.#plan;
-    if (index === 0 && startsFresh) return this.#states.push(this.#options.initialWords) - 1;
-    if (observed === undefined || observations === undefined || pendingBefore > 0) return NONE;
-    const isCarried = this.#options.mode === 'chained' && index > 0 && this.#isSafe(epochs[index - 1]);
-    if (isCarried) return NONE;
-    const words = observations.wordsBefore(observed);
-    return words === undefined ? NONE : this.#states.push(words.slice()) - 1;
-  }
-
-  /** Whether a replica that came through an epoch as expected knows the state behind it. */
-  #isSafe(epoch: PlannedEpoch): boolean {
-    return this.#options.isReplayable(epoch) && epoch.unknownReasons.length === 0;
+  #state(epoch: PlannedEpoch): number {
+    if (!hasState(this.#plan, epoch)) return NONE;
+    const { startsFresh, observations } = this.#plan;
+    if (epoch.index === 0 && startsFresh) return this.#states.push(this.#options.initialWords) - 1;
+    const words = epoch.observed === undefined ? undefined : observations?.wordsBefore(epoch.observed);
+    return words === undefined ? NONE : this.#states.push(words) - 1;
   }
 
   #slots(): Uint32Array {
