@@ -63,14 +63,16 @@ interface Turn {
 export class ProgramReplay {
   readonly #context: ProgramReplayContext;
   readonly #search: StressSearch | undefined;
-  #shape: ProgramShape = 'wide';
+  /** Of a plan without epochs nothing is laid anywhere. */
+  #shape: ProgramShape;
   #loadMs = 0;
   #runMs = 0;
   #deviceMs: number | undefined = 0;
 
   constructor(context: ProgramReplayContext) {
     this.#context = context;
-    const { stress } = context.options;
+    const { stress, shape = 'wide' } = context.options;
+    this.#shape = shape;
     if (stress !== undefined && 'seed' in stress) this.#search = new StressSearch(stress.seed, stress.candidates);
   }
 

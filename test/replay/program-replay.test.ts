@@ -223,6 +223,13 @@ describe('a program', () => {
     expect(judge(plan, [replay], kernel).verdict).toBe('agree');
   });
 
+  it('without epochs is in the shape that was asked for', async () => {
+    const plan = await planOf([], { isLogOnly: true });
+    const replay = await replayOn(plan, model(), { replicas: 3, shape: 'resident' });
+    expect(replay).toMatchObject({ replicasRun: 3, replicasCompared: 0, onDevice: { shape: 'resident' } });
+    expect(judge(plan, [replay], kernel).verdict).toBe('unknown');
+  });
+
   it('is given back when its replay fails, and what was counted before stands', async () => {
     const plan = await planOf(SOUND);
     let runs = 0;

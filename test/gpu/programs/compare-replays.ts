@@ -42,7 +42,7 @@ export const WIDE: readonly DeviceOptions[] = MODES.flatMap((mode) => [
 ]);
 
 /** Stress is for slots that are spread over workgroups: here it is asked for, and changes nothing. */
-const RESIDENT: readonly DeviceOptions[] = [
+export const RESIDENT: readonly DeviceOptions[] = [
   { mode: 'chained', shape: 'resident', stress: STRESS },
   { mode: 'isolated', shape: 'resident' },
 ];

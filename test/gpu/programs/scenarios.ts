@@ -115,7 +115,7 @@ const lostAndFound: PlacedProgram = [
 ];
 
 const batches: PlacedProgram = Array.from({ length: 5 }, (_, epoch) =>
-  Array.from({ length: 30 + 7 * epoch }, (_, index) =>
+  Array.from({ length: 12 + 6 * epoch }, (_, index) =>
     at((index * (epoch + 1)) % (3 + 3 * epoch), add(index + 1, index % 8)),
   ),
 );
@@ -130,8 +130,9 @@ const records: PlacedProgram = [
   inOrder([tag(7, 8), put(1, 2), print(5)], SLOTS),
 ];
 
-const MANY_RECORDS = 70;
-const manyPrints = Array.from({ length: MANY_RECORDS }, (_, index) => print(3 * index));
+const manyPrints = Array.from({ length: 70 }, (_, index) => print(3 * index));
+/** More than fit, and no doubt about which. */
+const manyPuts = oneByOne(Array.from({ length: BAG_WORDS / 2 + 3 }, (_, index) => put(index, 2 * index)));
 
 const shutDown: PlacedProgram = [
   soundEpoch(0),
@@ -183,7 +184,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'a state that is lost and found', program: lostAndFound },
   { name: 'many batches', program: batches },
   { name: 'records', program: records },
-  { name: 'overflow one by one', program: [oneByOne(manyPrints), oneByOne(manyPrints.slice(0, 3)), soundEpoch(2)] },
+  { name: 'overflow one by one', program: [manyPuts, soundEpoch(1), manyPuts.slice(0, 2)] },
   { name: 'shutdown', program: shutDown },
   { name: 'slots that store to themselves', program: kept },
   { name: 'slots of twelve arguments', program: long },
@@ -203,7 +204,7 @@ export const LOGS: readonly Scenario[] = [
     isLogOnly: true,
   })),
   { name: 'a wrapped log alone', program: fenced(sound(9)), options: { capacity: 100 }, isLogOnly: true },
-  { name: 'overflow one by one, alone', program: fenced([oneByOne(manyPrints), soundEpoch(1)]), isLogOnly: true },
+  { name: 'overflow one by one, alone', program: fenced([manyPuts, soundEpoch(1)]), isLogOnly: true },
 ];
 
 /** More records than fit: which are dropped is the schedule's choice. */
