@@ -39,7 +39,6 @@ export const Word = {
 } as const;
 const CONTROL_WORDS = 306;
 export const COUNTERS = 12;
-const CELLS = 32;
 export const BAG_WORDS = 24;
 export const TAG_WORDS = 16;
 export const SLOTS = 16;
