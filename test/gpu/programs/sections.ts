@@ -172,9 +172,19 @@ async function compareSizes(gpu: GPUDevice): Promise<string[]> {
   for (const options of sizes) {
     const device = keptLoading(new GpuBackend(gpu, scenarioKernel, options));
     const found = await compareScenarios(device, scenarios, UNSTRESSED);
+    found.push(...(await compareReplicaNumbers(device)));
     problems.push(...found.map((problem) => `${JSON.stringify(options)}: ${problem}`));
   }
   return problems;
+}
+
+/** Whoever runs together, a replica has its number: each of these has another outcome, and says whose it is. */
+async function compareReplicaNumbers(device: Backend): Promise<string[]> {
+  const plan = await planPlaced(ORDERED, { kernel: scenarioKernel });
+  const { epochs } = await replayOn(plan, device, { shape: 'wide', replicas: 12, stress: SHUFFLED });
+  const numbers = epochs[0].outcomes.map(({ firstReplica }) => firstReplica);
+  const isRight = new Set(numbers).size === numbers.length && numbers.every((number) => number < 12);
+  return isRight ? [] : [`outcomes of replicas ${numbers.join(', ')}`];
 }
 
 const UNSTRESSED: readonly DeviceOptions[] = MODES.flatMap((mode) => [
