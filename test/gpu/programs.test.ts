@@ -23,7 +23,17 @@ import { SOFTWARE, withGpu } from './software.ts';
 const [dawn, wgpu] = SOFTWARE;
 /** Drivers without a GPU compile for seconds, and on a machine with other work for longer. */
 const OPTIONS = { deadlineMs: 60_000 };
-const SECTIONS = ['permutations', 'digests', 'scenarios', 'programs', 'sound', 'kernels', 'workloads', 'sizes'];
+const SECTIONS = [
+  'permutations',
+  'digests',
+  'scenarios',
+  'programs',
+  'sound',
+  'kernels',
+  'workloads',
+  'sizes',
+  'limits',
+];
 const RANDOM_PROGRAMS = 6;
 const RANDOM_KERNELS = 2;
 

@@ -29,6 +29,7 @@ import {
   warmUp,
 } from './compare-replays.ts';
 import { compareDigests } from './digests.ts';
+import { checkLimits } from './limits.ts';
 import { checkPermutations } from './permutations.ts';
 import { planPlaced } from './placed-slots.ts';
 import { anyRecording, programFor } from './random-programs.ts';
@@ -334,6 +335,7 @@ export async function runSections(
   await section('kernels', () => compareKernels(gpu, seed, kernels));
   await section('workloads', () => compareWorkloads(gpu, seed));
   await section('sizes', () => compareSizes(gpu));
+  await section('limits', () => checkLimits(gpu));
   const odds = await timed('odds', () => replayOdds(device));
   const crowded = await timed('crowded', () => replayCrowded(gpu));
   return { problems, odds: { ...odds, crowded }, ringSlots: SLOTS };
