@@ -14,10 +14,9 @@ import {
 } from '../src/backend/index.ts';
 import { isWord } from '../src/base/words.ts';
 import {
-  explainFault,
-  FaultSites,
+  type FaultExplainer,
+  faultExplainer,
   type Kernel,
-  memoriesOf,
   observationLayoutOf,
   type SlotFault,
 } from '../src/kernel/index.ts';
@@ -66,7 +65,7 @@ export class ProcessBackend implements Backend {
   readonly #options: ProcessBackendOptions;
   readonly #hello: Hello;
   /** Where the words of faults are explained from; undefined if the runner has a kernel of its own. */
-  readonly #explainWithKernel: ((fault: WireFault) => SlotFault) | undefined;
+  readonly #explainWithKernel: FaultExplainer | undefined;
   readonly #run = new RunPayload();
   /** 1 for slots that were published and have not been reported as ended. */
   readonly #occupied: Uint8Array;
@@ -271,19 +270,11 @@ export class ProcessBackend implements Backend {
   #explain(fault: WireFault): SlotFault {
     const { slotIndex, opcode, words } = fault;
     const text = fault.text.replace(/\.+$/, '');
-    const explained = this.#explainWithKernel?.(fault);
+    const explained = this.#explainWithKernel?.(slotIndex, opcode, words);
     if (explained !== undefined && (explained.reason !== 'UNKNOWN' || text === '')) return explained;
     const message = text === '' ? `fault words ${words[0]} and ${words[1]}` : text;
     return { slotIndex, opcode, reason: 'UNKNOWN', message, words };
   }
-}
-
-/** Sites are counted once, not once a fault. */
-function faultExplainer(kernel: Kernel): (fault: WireFault) => SlotFault {
-  const sites = new FaultSites(kernel);
-  const memoryWords = new Map(memoriesOf(kernel).map(({ name, words }) => [name, words]));
-  return ({ slotIndex, opcode, words }) =>
-    explainFault(sites, (name) => memoryWords.get(name), slotIndex, opcode, words);
 }
 
 /** A process that has said who it is, and that can be what it says. */

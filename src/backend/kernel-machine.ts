@@ -5,12 +5,11 @@
 
 import { isWord } from '../base/words.ts';
 import {
-  explainFault,
   FAULT_WORDS,
-  FaultSites,
+  type FaultExplainer,
+  faultExplainer,
   type Kernel,
   type KernelMemories,
-  memoriesOf,
   observationLayoutOf,
   planMemory,
   type SlotFault,
@@ -38,8 +37,7 @@ export class KernelMachine {
   /** Slots published and not ended, in the order of publishing; the first `outstandingCount` count. */
   readonly outstanding: Uint32Array;
   outstandingCount = 0;
-  readonly #sites: FaultSites;
-  readonly #memoryWords: ReadonlyMap<string, number>;
+  readonly #explain: FaultExplainer;
 
   /** @param buffer at least `planMemory(kernel).totalBytes` bytes, shared or not. */
   constructor(kernel: Kernel, buffer: ArrayBufferLike) {
@@ -47,8 +45,7 @@ export class KernelMachine {
     this.memories = viewMemories(kernel, buffer);
     this.layout = observationLayoutOf(kernel);
     this.outstanding = new Uint32Array(kernel.slotCount);
-    this.#sites = new FaultSites(kernel);
-    this.#memoryWords = new Map(memoriesOf(kernel).map((memory) => [memory.name, memory.words]));
+    this.#explain = faultExplainer(kernel);
   }
 
   /** Memory as a fresh kernel finds it. */
@@ -134,13 +131,7 @@ export class KernelMachine {
     ring[base + SlotWord.STATUS] = SlotStatus.EMPTY;
     // Or a kernel that stores the status FAULT itself would be given this reason.
     faults.fill(0, slotIndex * FAULT_WORDS, (slotIndex + 1) * FAULT_WORDS);
-    return explainFault(
-      this.#sites,
-      (name) => this.#memoryWords.get(name),
-      slotIndex,
-      ring[base + SlotWord.OPCODE],
-      words,
-    );
+    return this.#explain(slotIndex, ring[base + SlotWord.OPCODE], words);
   }
 }
 

@@ -1,7 +1,8 @@
 /** Outcomes that a shader kept, as the host reads them. */
 
 import type { CapturedOutcome, CapturedRelation, ProgramHead } from '../backend/index.ts';
-import type { FaultExplainer } from './faults.ts';
+import type { FaultExplainer } from '../kernel/index.ts';
+import { explainReported, REPORTED_FAULT_WORDS } from './faults.ts';
 import { CAPTURED_HEAD_WORDS, CapturedWord, MAX_CAPTURED_FAULTS } from './program-layout.ts';
 
 /** By the number that a shader gives them. */
@@ -15,7 +16,7 @@ export function readCaptured(
 ): CapturedOutcome {
   const faulted = words[CapturedWord.FAULTED];
   const faults = Array.from({ length: Math.min(faulted, MAX_CAPTURED_FAULTS) }, (_, index) =>
-    explain(words.subarray(CapturedWord.FAULTS + 4 * index)),
+    explainReported(explain, words.subarray(CapturedWord.FAULTS + REPORTED_FAULT_WORDS * index)),
   );
   return {
     epoch: words[CapturedWord.EPOCH],

@@ -22,14 +22,13 @@ import {
   type ProgramShape,
   SCRATCH_WORDS,
 } from '../backend/index.ts';
-import { type Kernel, planMemory, touchesOwnSlotOnly } from '../kernel/index.ts';
+import { type FaultExplainer, faultExplainer, type Kernel, planMemory, touchesOwnSlotOnly } from '../kernel/index.ts';
 import type { ResolvedLayout } from '../observe/index.ts';
 import { downloadWords, uploadTables, uploadWords, zeroWords } from './buffers.ts';
 import { readCaptured } from './captured.ts';
 import type { PipelineCache } from './compile.ts';
 import { DeviceClock } from './device-clock.ts';
 import { LEAST_LANES, MAX_DIGESTED_REGIONS, sharedBytes } from './digest-wgsl.ts';
-import { type FaultExplainer, faultExplainer } from './faults.ts';
 import {
   CAPTURED_HEAD_WORDS,
   INSTANCE_STATE_WORDS,

@@ -13,14 +13,14 @@ import {
   type ReplayProgram,
   type Slot,
 } from '../backend/index.ts';
-import { type Kernel, observationLayoutOf, planMemory } from '../kernel/index.ts';
+import { type FaultExplainer, faultExplainer, type Kernel, observationLayoutOf, planMemory } from '../kernel/index.ts';
 import { type ObservationLayout, type ResolvedLayout, resolveLayout } from '../observe/index.ts';
 import { ARGUMENT_COUNT, ControlWord, SLOT_WORDS, SlotWord } from '../protocol/index.ts';
 import { uploadTables, zeroWords } from './buffers.ts';
 import { compilePipelines, PipelineCache } from './compile.ts';
 import { canBeLoaded, DeviceProgram, type DeviceProgramOptions, PROGRAM_BINDINGS } from './device-program.ts';
-import { type FaultExplainer, faultExplainer } from './faults.ts';
-import { BatchWord, batchWords, lanesShader, REPORTED_FAULT_WORDS, ReportWord, reportWords } from './lanes-wgsl.ts';
+import { explainReported, REPORTED_FAULT_WORDS } from './faults.ts';
+import { BatchWord, batchWords, lanesShader, ReportWord, reportWords } from './lanes-wgsl.ts';
 
 export interface GpuOptions {
   /** What reports call it. Default `gpu`. */
@@ -292,7 +292,7 @@ export class GpuBackend implements Backend {
     const pendingEnd = ReportWord.LISTS + words[ReportWord.PENDING];
     const faultsStart = ReportWord.LISTS + this.slotCount;
     const faults = Array.from({ length: words[ReportWord.FAULTED] }, (_, index) =>
-      this.#explain(words.subarray(faultsStart + index * REPORTED_FAULT_WORDS)),
+      explainReported(this.#explain, words.subarray(faultsStart + index * REPORTED_FAULT_WORDS)),
     );
     return {
       done: words[ReportWord.DONE],

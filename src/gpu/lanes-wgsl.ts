@@ -6,11 +6,10 @@
 
 import { FAULT_WORDS, type Kernel, lowerToWgsl } from '../kernel/index.ts';
 import { SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/index.ts';
+import { REPORTED_FAULT_WORDS } from './faults.ts';
 
 /** Words of the report before its lists: done, pending, faulted. */
 export const ReportWord = { DONE: 0, PENDING: 1, FAULTED: 2, LISTS: 3 } as const;
-/** Words of a fault in the report: slot index, opcode, and the fault's two words. */
-export const REPORTED_FAULT_WORDS = 4;
 
 /** Words of the report of a kernel: the head, room for every slot to be pending, and for every slot to have faulted. */
 export function reportWords({ slotCount }: Kernel): number {

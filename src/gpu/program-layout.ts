@@ -1,5 +1,7 @@
 /** Where what is in the buffers of a program: what the shaders and the host have to agree on. */
 
+import { REPORTED_FAULT_WORDS } from './faults.ts';
+
 /** Words of the uniform buffer, in order. */
 export const PARAMETERS = [
   /** The first replica of this wave, and how many there are in it. */
@@ -54,7 +56,7 @@ export const RESULTS_HEAD_WORDS = 1;
 /** Words of a captured outcome before its signature, and where each is. */
 export const CapturedWord = { EPOCH: 0, REPLICA: 1, RELATION: 2, DONE: 3, FAULTED: 4, PENDING: 5, FAULTS: 6 } as const;
 export const MAX_CAPTURED_FAULTS = 4;
-export const FAULT_LIST_WORDS: number = 4 * MAX_CAPTURED_FAULTS;
+export const FAULT_LIST_WORDS: number = REPORTED_FAULT_WORDS * MAX_CAPTURED_FAULTS;
 export const CAPTURED_HEAD_WORDS: number = CapturedWord.FAULTS + FAULT_LIST_WORDS;
 
 export const Relation = { SAME: 0, DIFFERENT: 1, UNDECIDED: 2, NO_EXPECTATION: 3, REFUSED: 4 } as const;

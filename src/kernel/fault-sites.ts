@@ -80,8 +80,7 @@ export class FaultSites {
   }
 }
 
-/** Explains the two words of a fault. */
-export function explainFault(
+function explainFault(
   sites: FaultSites,
   memoryWords: (name: string) => number | undefined,
   slotIndex: number,
@@ -108,13 +107,12 @@ export function explainFault(
   }
 }
 
-/** As {@link explainFault}, for whoever has nothing but the kernel. */
-export function explainKernelFault(
-  kernel: KernelDefinition,
-  slotIndex: number,
-  opcode: number,
-  words: readonly [number, number],
-): SlotFault {
-  const memoryWords = (name: string) => memoriesOf(kernel).find((memory) => memory.name === name)?.words;
-  return explainFault(new FaultSites(kernel), memoryWords, slotIndex, opcode, words);
+/** Explains the two words of a fault of a slot. */
+export type FaultExplainer = (slotIndex: number, opcode: number, words: readonly [number, number]) => SlotFault;
+
+/** Explains faults of a kernel; what that takes is looked up once, not once a fault. */
+export function faultExplainer(kernel: KernelDefinition): FaultExplainer {
+  const sites = new FaultSites(kernel);
+  const memoryWords = new Map(memoriesOf(kernel).map(({ name, words }) => [name, words]));
+  return (slotIndex, opcode, words) => explainFault(sites, (name) => memoryWords.get(name), slotIndex, opcode, words);
 }

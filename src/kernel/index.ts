@@ -12,13 +12,12 @@ export {
 } from './definition.ts';
 export { KernelError } from './errors.ts';
 export {
-  explainFault,
-  explainKernelFault,
   FAULT_WORDS,
+  type FaultExplainer,
   FaultReason,
   type FaultReasonName,
   type FaultSite,
-  FaultSites,
+  faultExplainer,
   faultWord,
   type SlotFault,
 } from './fault-sites.ts';

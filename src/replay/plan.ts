@@ -3,13 +3,7 @@
  * when it drained, or with the reasons why it cannot be judged.
  */
 
-import {
-  explainKernelFault,
-  findOpcode,
-  type Kernel,
-  type OpcodeDefinition,
-  readsOnlyRecorded,
-} from '../kernel/index.ts';
+import { faultExplainer, findOpcode, type Kernel, type OpcodeDefinition, readsOnlyRecorded } from '../kernel/index.ts';
 import { type LogScan, RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
 import type { ObservationReader, ObservedEpoch } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, opcodeName, Priority } from '../protocol/index.ts';
@@ -174,7 +168,7 @@ class EpochJudge {
     const fault = this.#recording.observations?.faults(observed).at(0);
     if (kernel === undefined || fault === undefined) return '';
     const words = [fault.code, fault.detail[0] ?? 0] as const;
-    return ` (slot ${fault.slotIndex}: ${explainKernelFault(kernel, fault.slotIndex, fault.opcode, words).message})`;
+    return ` (slot ${fault.slotIndex}: ${faultExplainer(kernel)(fault.slotIndex, fault.opcode, words).message})`;
   }
 
   #checkRecord(record: number, problems: ReasonList): void {
