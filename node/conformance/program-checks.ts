@@ -11,6 +11,8 @@ import {
   type ProgramResult,
   type ProgramShape,
   type ReplayProgram,
+  SIGNATURE_TALLY_WORDS,
+  signatureWords,
 } from '../../src/backend/index.ts';
 import { compareSnapshots, DIGEST_WORDS, digestSnapshot, hasOverflowed } from '../../src/observe/index.ts';
 import { digestFaults } from '../../src/record/index.ts';
@@ -26,7 +28,6 @@ const SLOTS = 12;
 /** The epoch that is expected to come out as it does not. */
 const ODD_EPOCH = 3;
 const ALL_FLAGS = ProgramEpochFlag.REPLAYABLE + ProgramEpochFlag.JUDGED + ProgramEpochFlag.SAMPLED;
-const SIGNATURE_TALLY_WORDS = 5;
 
 export const PROGRAMS_CHECK: Check<Subject> = { name: 'programs', attempt: replaysPrograms };
 
@@ -145,7 +146,7 @@ function epochsOf(
   states: readonly Uint32Array[],
 ): EpochToReplay[] {
   return stepped.map(({ after, tally }, epoch) => {
-    const signature = new Uint32Array(layout.regions.length * DIGEST_WORDS + SIGNATURE_TALLY_WORDS);
+    const signature = new Uint32Array(signatureWords(layout));
     digestSnapshot(layout, after, signature);
     const { done, faulted, pending, faults } = tally;
     signature.set([done, faulted, pending, ...digestFaults(faults)], layout.regions.length * DIGEST_WORDS);
@@ -163,8 +164,10 @@ async function replay(
   epochs: readonly EpochToReplay[],
   mode: 'chained' | 'isolated',
 ): Promise<ProgramResult> {
-  const signatureWords = layout.regions.length * DIGEST_WORDS + SIGNATURE_TALLY_WORDS;
-  const loaded = await load(backend, programOfEpochs(epochs, { slotWords: LONG_SLOT_WORDS, signatureWords }));
+  const loaded = await load(
+    backend,
+    programOfEpochs(epochs, { slotWords: LONG_SLOT_WORDS, signatureWords: signatureWords(layout) }),
+  );
   try {
     return await loaded.run({ mode, replicas: REPLICAS });
   } finally {

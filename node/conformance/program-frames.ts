@@ -1,7 +1,13 @@
 /** A check of what only the frames of programs show: requests out of turn, segments that cannot be, PROGRESS. */
 
-import { LONG_SLOT_WORDS, ProgramEpochFlag, ProgramEpochWord, type ReplayProgram } from '../../src/backend/index.ts';
-import { DIGEST_WORDS, resolveLayout } from '../../src/observe/index.ts';
+import {
+  LONG_SLOT_WORDS,
+  ProgramEpochFlag,
+  ProgramEpochWord,
+  type ReplayProgram,
+  signatureWords,
+} from '../../src/backend/index.ts';
+import { resolveLayout } from '../../src/observe/index.ts';
 import {
   decodeFailure,
   decodeReplayed,
@@ -34,11 +40,10 @@ export async function readsPrograms({ raw, hello, ready, probes }: RunnerSubject
   await raw.begin(hello);
   const slot = { slotIndex: 0, ...probes.slots[0] };
   const epoch = { batches: [[slot]], flags: ProgramEpochFlag.REPLAYABLE };
-  const signatureWords = layout.regions.length * DIGEST_WORDS + 5;
   const state = await raw.exchange(MessageType.OBSERVE, MessageType.WORDS);
   const fresh = new Uint32Array(state.slice().buffer);
   const epochs = Array.from({ length: EPOCHS }, (_, index) => (index === 0 ? { ...epoch, state: fresh } : epoch));
-  const program = programOfEpochs(epochs, { slotWords: LONG_SLOT_WORDS, signatureWords });
+  const program = programOfEpochs(epochs, { slotWords: LONG_SLOT_WORDS, signatureWords: signatureWords(layout) });
   const segments = [...program.segments(1)].map((each) => encodeSegment(each, program.head, layout.snapshotWords));
 
   await expectDeclined(raw, MessageType.REPLAY, encodeReplay(REQUEST), 'a REPLAY without a program');

@@ -38,6 +38,8 @@ export {
   type ProgramShape,
   type ReplayProgram,
   SHORT_SLOT_WORDS,
+  SIGNATURE_TALLY_WORDS,
+  signatureWords,
 } from './replay-program.ts';
 export {
   type CheckedStress,

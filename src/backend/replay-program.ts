@@ -7,6 +7,7 @@
  */
 
 import type { SlotFault } from '../kernel/index.ts';
+import { DIGEST_WORDS, type ResolvedLayout } from '../observe/index.ts';
 import type { Awaitable } from './backend.ts';
 import type { StressSettings } from './stress.ts';
 
@@ -46,6 +47,14 @@ export const NONE = 0xffff_ffff;
 export const SHORT_SLOT_WORDS = 8;
 export const LONG_SLOT_WORDS = 16;
 
+/** Words of a signature behind the digests of the regions: done, faulted, pending, and the digest of the faults. */
+export const SIGNATURE_TALLY_WORDS = 5;
+
+/** Words of a signature of what a backend with this layout shows. */
+export function signatureWords({ regions }: ResolvedLayout): number {
+  return regions.length * DIGEST_WORDS + SIGNATURE_TALLY_WORDS;
+}
+
 /** Consecutive epochs of a program. Borrowed until the next segment is asked for. */
 export interface ProgramSegment {
   readonly epochCount: number;
@@ -68,7 +77,7 @@ export interface ProgramHead {
   readonly slotCount: number;
   /** {@link SHORT_SLOT_WORDS} or {@link LONG_SLOT_WORDS}. */
   readonly slotWords: number;
-  /** Words of a signature: two a region, then five. */
+  /** As {@link signatureWords} has it. */
   readonly signatureWords: number;
 }
 

@@ -65,9 +65,6 @@ export const Relation = { SAME: 0, DIFFERENT: 1, UNDECIDED: 2, NO_EXPECTATION: 3
 export const REPLICA_WORDS = 2;
 export const ReplicaFlag = { KNOWN: 1, DIVERGED: 2, COMPARED: 4, ENDED: 8 } as const;
 
-/** Words of a signature behind the regions' digests: done, faulted, pending, and the faults' digest. */
-export const TALLY_WORDS = 5;
-
 /** Wide shape: what an instance keeps between dispatches. */
 export const InstanceWord = {
   PHASE: 0,

@@ -13,6 +13,8 @@ import {
   NONE,
   ProgramEpochFlag,
   ProgramEpochWord,
+  SIGNATURE_TALLY_WORDS,
+  signatureWords,
 } from '../backend/index.ts';
 import { FAULT_WORDS, type Kernel, lowerToWgsl, storesToStatusOnly } from '../kernel/index.ts';
 import type { ResolvedLayout } from '../observe/index.ts';
@@ -30,7 +32,6 @@ import {
   Relation,
   ReplicaFlag,
   RunOption,
-  TALLY_WORDS,
 } from './program-layout.ts';
 import { RESIDENT_WGSL } from './resident-wgsl.ts';
 import { STRESS_WGSL } from './stress-wgsl.ts';
@@ -94,7 +95,7 @@ const LANES = ${lanes}u;
 const slotCount = ${kernel.slotCount}u;
 const slotWords = ${slotWords}u;
 const regionCount = ${regions}u;
-const signatureWords = ${2 * regions + TALLY_WORDS}u;
+const signatureWords = ${signatureWords(layout)}u;
 const snapshotWords = ${layout.snapshotWords}u;
 /// Words of a snapshot before the debug log, which begins with its cursor.
 const debugCursor = ${kernel.controlWords}u;
@@ -108,7 +109,7 @@ var<workgroup> done: atomic<u32>;
 var<workgroup> faulted: atomic<u32>;
 var<workgroup> pending: atomic<u32>;
 var<workgroup> refused: atomic<u32>;
-var<workgroup> signature: array<u32, ${2 * regions + TALLY_WORDS}>;
+var<workgroup> signature: array<u32, ${signatureWords(layout)}>;
 /// How it differs from what was expected: a sum of 1 for what decides and 2 for what does not.
 var<workgroup> oddness: atomic<u32>;
 var<workgroup> faultSums: vec2u;
@@ -239,7 +240,7 @@ const JUDGE_WGSL = `
 fn relate(expectation: u32, lane: u32) -> u32 {
   let snapshot = instanceStart + controlStart;
   let isRegion = lane < regionCount;
-  let isTally = !isRegion && lane < regionCount + ${TALLY_WORDS}u;
+  let isTally = !isRegion && lane < regionCount + ${SIGNATURE_TALLY_WORDS}u;
   let hasExpectation = expectation != ${NONE}u;
   // Asked for before the sums, so that the way to memory is over when it is needed.
   let at = parameters.expectationsAt + select(0u, expectation, hasExpectation) * (signatureWords + 1u);

@@ -1,5 +1,6 @@
 /** One epoch over all replicas of one backend: what came out of it, how often, and compared with what. */
 
+import type { SlotFault } from '../kernel/index.ts';
 import { type ComparableOutcome, type Outcome, relate, type Signature, sameSignature } from './outcome.ts';
 import type { PlannedEpoch } from './plan.ts';
 
@@ -26,6 +27,9 @@ export interface EpochReplay {
 const MAX_OUTCOMES = 16;
 /** Reasons that replaying adds to the plan's: a thousand replicas can fault in a thousand ways. */
 const MAX_ADDED_REASONS = 8;
+
+/** Faults of one outcome that are given as reasons. */
+const MAX_FAULT_REASONS = 4;
 
 /** What one replica showed, before it is known whether it is new. */
 export interface SeenOutcome extends ComparableOutcome {
@@ -73,6 +77,14 @@ export class EpochCounts implements EpochReplay {
   /** Says why it cannot be judged; the first few reasons are kept. */
   addReason(reason: string): void {
     if (this.#addedReasons.size < MAX_ADDED_REASONS) this.#addedReasons.add(reason);
+  }
+
+  /** Where nothing was recorded that faults could be compared with, the first few of them are reasons. */
+  addFaultReasons(faults: readonly SlotFault[]): void {
+    if (this.expected !== undefined) return;
+    for (const { slotIndex, message } of faults.slice(0, MAX_FAULT_REASONS)) {
+      this.addReason(`slot ${slotIndex}: ${message}`);
+    }
   }
 
   /**

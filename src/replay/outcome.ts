@@ -1,6 +1,6 @@
 /** What came out of an epoch, in a form that is quick to compare and small to keep. */
 
-import type { DrainTally, SlotTally } from '../backend/index.ts';
+import { type DrainTally, SIGNATURE_TALLY_WORDS, type SlotTally, signatureWords } from '../backend/index.ts';
 import type { SlotFault } from '../kernel/index.ts';
 import {
   DIGEST_WORDS,
@@ -10,9 +10,6 @@ import {
   type ResolvedLayout,
 } from '../observe/index.ts';
 import { digestFaults } from '../record/index.ts';
-
-/** Words of a signature behind the region digests. */
-const TALLY_WORDS = 5;
 
 /**
  * Equal signatures mean equal outcomes, but for collisions of the digest: the digests of all regions, then how many
@@ -41,15 +38,17 @@ export interface Outcome extends ComparableOutcome {
   readonly pendingBefore: readonly number[];
 }
 
-export function signatureWords(layout: ResolvedLayout): number {
-  return layout.regions.length * DIGEST_WORDS + TALLY_WORDS;
-}
-
 /** Writes the signature of what a backend showed after the drains of one epoch. */
 export function signOutcome(layout: ResolvedLayout, snapshot: Uint32Array, tally: DrainTally, out: Signature): void {
   digestSnapshot(layout, snapshot, out);
   const [low, high] = digestFaults(tally.faults);
   writeTally(layout, tally, low, high, out);
+}
+
+/** How slots ended, as a signature has it. */
+export function tallyOf(signature: Signature): SlotTally {
+  const [done, faulted, pending] = signature.subarray(signature.length - SIGNATURE_TALLY_WORDS);
+  return { done, faulted, pending };
 }
 
 /** An epoch that was recorded, as an outcome. */

@@ -19,14 +19,13 @@ import {
 import { compareSnapshots, DIGEST_WORDS, digestSnapshot, type ResolvedLayout } from '../observe/index.ts';
 import type { DeviceReplay, ReplayMode, ReplayOptions } from './backend-replay.ts';
 import type { EpochCounts } from './epoch-counts.ts';
-import { type ComparableOutcome, type Outcome, overflowedRegions, sameSignature } from './outcome.ts';
+import { type ComparableOutcome, type Outcome, overflowedRegions, sameSignature, tallyOf } from './outcome.ts';
 import type { PlannedEpoch, ReplayPlan } from './plan.ts';
 import { programOf } from './program.ts';
 import { replicasOfTurn, StressSearch } from './stress-search.ts';
 
 /** States of an isolated program; a plan that has more is handed over piece by piece, since its epochs are independent. */
 const STATE_BYTES = 256 * 2 ** 20;
-const MAX_FAULT_REASONS = 4;
 
 export interface ProgramReplayContext {
   readonly plan: ReplayPlan;
@@ -120,14 +119,11 @@ export class ProgramReplay {
   #programOf(epochs: readonly PlannedEpoch[]): ReturnType<typeof programOf> {
     const { plan, layout, mode, counts, initialWords, backend } = this.#context;
     const { slotIndex } = plan.columns;
-    const fits = ({ firstRecord, endRecord }: PlannedEpoch) =>
-      slotIndex.subarray(firstRecord, endRecord).every((index) => index < backend.slotCount);
-    const isReplayable = (epoch: PlannedEpoch) => epoch.isReplayable && fits(epoch);
-    for (const epoch of epochs) {
-      if (epoch.isReplayable && !fits(epoch)) {
-        counts[epoch.index].addReason(`a slot is beyond the ring, which has ${backend.slotCount} slots`);
-      }
+    const beyondRing = new Set(epochs.filter((epoch) => epoch.isReplayable && !fits(epoch, slotIndex, backend)));
+    for (const { index } of beyondRing) {
+      counts[index].addReason(`a slot is beyond the ring, which has ${backend.slotCount} slots`);
     }
+    const isReplayable = (epoch: PlannedEpoch) => epoch.isReplayable && !beyondRing.has(epoch);
     const expectations = counts.map(({ expected, baseline }) => expected ?? baseline);
     return programOf(plan, layout, { epochs, mode, isReplayable, expectations, initialWords });
   }
@@ -211,11 +207,7 @@ export class ProgramReplay {
     const { index } = counts.epoch;
     const kept = odd.get(index) ?? [];
     odd.set(index, kept);
-    if (counts.expected === undefined) {
-      for (const fault of outcome.faults.slice(0, MAX_FAULT_REASONS)) {
-        counts.addReason(`slot ${fault.slotIndex}: ${fault.message}`);
-      }
-    }
+    counts.addFaultReasons(outcome.faults);
     const known = kept.find(({ signature }) => sameSignature(signature, outcome.signature));
     if (known === undefined) kept.push(this.#outcomeFrom(outcome));
     else known.count += 1;
@@ -254,16 +246,20 @@ export class ProgramReplay {
   }
 }
 
+function fits({ firstRecord, endRecord }: PlannedEpoch, slotIndex: Uint32Array, { slotCount }: Backend): boolean {
+  for (let record = firstRecord; record < endRecord; record += 1) if (slotIndex[record] >= slotCount) return false;
+  return true;
+}
+
 /** What came out as expected, as an outcome; its words are where the expectation's are. */
 function outcomeAsExpected({ signature, overflowed }: ComparableOutcome): Outcome {
-  const [done, faulted, pending] = signature.subarray(signature.length - 5);
   return {
     signature,
     overflowed,
     count: 0,
     firstReplica: 0,
     snapshot: undefined,
-    tally: { done, faulted, pending },
+    tally: tallyOf(signature),
     faults: [],
     pendingBefore: [],
   };

@@ -10,12 +10,13 @@ import {
   type ProgramSegment,
   type ReplayProgram,
   SHORT_SLOT_WORDS,
+  signatureWords,
 } from '../backend/index.ts';
 import { RECORD_ARGUMENT_COUNT } from '../log/index.ts';
 import type { ResolvedLayout } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Priority } from '../protocol/index.ts';
 import type { ReplayMode } from './backend-replay.ts';
-import { type ComparableOutcome, signatureWords } from './outcome.ts';
+import type { ComparableOutcome } from './outcome.ts';
 import type { PlannedEpoch, ReplayPlan } from './plan.ts';
 
 /** Epochs of which one replica's words are compared although its digest is as expected. */

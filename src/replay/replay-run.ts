@@ -13,6 +13,7 @@ import {
   layoutOf,
   PublishError,
   type Slot,
+  signatureWords,
 } from '../backend/index.ts';
 import { InputError } from '../base/errors.ts';
 import { RECORD_ARGUMENT_COUNT } from '../log/index.ts';
@@ -27,7 +28,6 @@ import {
   outcomeOfObserved,
   overflowedRegions,
   type Signature,
-  signatureWords,
   signOutcome,
 } from './outcome.ts';
 import type { PlannedEpoch, ReplayPlan } from './plan.ts';
@@ -37,8 +37,6 @@ import { ProgramReplay } from './program-replay.ts';
 const BREATH_MS = 100;
 /** Snapshots that are kept for explaining differences. */
 const DEFAULT_KEPT_BYTES = 64 * 2 ** 20;
-/** Faults of one epoch that are given as reasons. */
-const MAX_FAULT_REASONS = 4;
 
 export class ReplayRun {
   readonly #plan: ReplayPlan;
@@ -227,10 +225,7 @@ export class ReplayRun {
     }
     // The kernel says what a fault does to its slot, not what a device would have done to the memory.
     state.isKnown = state.isEcho || (!differs && this.#tally.faulted === 0);
-    if (counts.expected !== undefined) return;
-    for (const fault of this.#tally.faults.slice(0, MAX_FAULT_REASONS)) {
-      counts.addReason(`slot ${fault.slotIndex}: ${fault.message}`);
-    }
+    counts.addFaultReasons(this.#tally.faults);
   }
 
   #saverFor(replica: number): ObservationSaver | undefined {

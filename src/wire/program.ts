@@ -14,8 +14,9 @@ import {
   type ProgramHead,
   type ProgramSegment,
   SHORT_SLOT_WORDS,
+  signatureWords as wordsOfSignature,
 } from '../backend/index.ts';
-import { DIGEST_WORDS, type ResolvedLayout } from '../observe/index.ts';
+import type { ResolvedLayout } from '../observe/index.ts';
 import { WireError } from './errors.ts';
 import { RunWord } from './run.ts';
 import { WordReader } from './word-reader.ts';
@@ -36,8 +37,6 @@ export const SegmentWord = {
 /** Regions that the mask of an expectation has room for; a layout with more has no programs. */
 export const MAX_PROGRAM_REGIONS = 32;
 
-/** Words of a signature behind the digests of the regions. */
-const SIGNATURE_TALLY_WORDS = 5;
 const ALL_FLAGS = Object.values(ProgramEpochFlag).reduce((sum, flag) => sum + flag, 0);
 
 /** What a runner's programs have to fit. */
@@ -59,7 +58,7 @@ export function decodeLoad(payload: Uint8Array, { layout }: ProgramFit): Program
   if (slotWords !== SHORT_SLOT_WORDS && slotWords !== LONG_SLOT_WORDS) {
     throw new WireError(`LOAD: slots of ${slotWords} words, expected ${SHORT_SLOT_WORDS} or ${LONG_SLOT_WORDS}`);
   }
-  const expected = layout.regions.length * DIGEST_WORDS + SIGNATURE_TALLY_WORDS;
+  const expected = wordsOfSignature(layout);
   if (signatureWords !== expected) {
     throw new WireError(`LOAD: signatures of ${signatureWords} words, and those of its layout have ${expected}`);
   }
