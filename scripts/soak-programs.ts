@@ -14,12 +14,16 @@ import { connectGpu, GPU_STACKS, type GpuStack, isInstalled } from '../node/gpu/
 import type { ProcessBackend } from '../node/process-backend.ts';
 import type { Backend, ProgramShape } from '../src/backend/index.ts';
 import { type Judgement, judge, type Rate, rateOf } from '../src/diff/index.ts';
-import { type Kernel, kernelToJson } from '../src/kernel/index.ts';
-import { RingLog, scanLogBytes } from '../src/log/index.ts';
-import { ObservationReader, ObservationWriter } from '../src/observe/index.ts';
-import { RecordingSession, type SlotRequest } from '../src/record/index.ts';
-import { type BackendReplay, planReplay, type ReplayOptions, type ReplayPlan, replayOn } from '../src/replay/index.ts';
-import { MemoryStorage } from '../src/storage/index.ts';
+import type { Kernel } from '../src/kernel/index.ts';
+import type { SlotRequest } from '../src/record/index.ts';
+import {
+  type BackendReplay,
+  planReplay,
+  type ReplayOptions,
+  type ReplayPlan,
+  recordInMemory,
+  replayOn,
+} from '../src/replay/index.ts';
 import { findWorkload, litmus } from '../src/workloads/index.ts';
 
 const SOUND_WORKLOADS = ['histogram', 'dfa', 'packed', 'printf', 'bank'];
@@ -48,32 +52,8 @@ function jobOf(name: string): Job {
 
 /** Records a job on the backend that replays it. */
 async function record({ kernel, epochs }: Job, backend: Backend): Promise<ReplayPlan> {
-  const [log, stream] = [new MemoryStorage(), new MemoryStorage()];
-  const ring = RingLog.open(log, LOG_RECORDS);
-  const metadata = {
-    tool: 'soak',
-    kernel: kernelToJson(kernel),
-    layout: backend.layout,
-    backend: { name: backend.name },
-    log: { capacity: ring.capacity },
-  };
-  let writer: ObservationWriter | undefined;
-  const session = await RecordingSession.start(backend, {
-    kernel,
-    log: ring,
-    observations: (words) => {
-      writer = ObservationWriter.create(stream, metadata, words);
-      return writer;
-    },
-  });
-  for (const [tag, slots] of epochs.entries()) {
-    await session.publish(slots);
-    await session.endEpoch({ tag });
-  }
-  session.finish();
-  writer?.close();
-  const observations = ObservationReader.open(new MemoryStorage(stream.toBytes()));
-  return planReplay({ scan: scanLogBytes(log.toBytes()), observations }, { kernel });
+  const work = epochs.map((slots, tag) => ({ slots, tag }));
+  return planReplay(await recordInMemory(backend, kernel, work, { capacity: LOG_RECORDS, tool: 'soak' }), { kernel });
 }
 
 /** Every way to replay a program on an adapter. */

@@ -1,13 +1,11 @@
 /** The logs that the GPU benchmarks replay: made here, recorded on the reference, so that every machine has the same. */
 
 import { KernelMachine, ReferenceBackend } from '../../src/backend/index.ts';
-import { defineKernel, type Kernel, kernelToJson, opcode, planMemory } from '../../src/kernel/index.ts';
-import { RECORD_ARGUMENT_COUNT, RingLog, scanLogBytes } from '../../src/log/index.ts';
-import { ObservationReader, ObservationWriter } from '../../src/observe/index.ts';
+import { defineKernel, type Kernel, opcode, planMemory } from '../../src/kernel/index.ts';
+import { RECORD_ARGUMENT_COUNT } from '../../src/log/index.ts';
 import { ControlWord, Opcode, Priority } from '../../src/protocol/index.ts';
-import { RecordingSession, type SlotRequest } from '../../src/record/index.ts';
-import { planReplay, type ReplayPlan } from '../../src/replay/index.ts';
-import { MemoryStorage } from '../../src/storage/index.ts';
+import type { SlotRequest } from '../../src/record/index.ts';
+import { planReplay, type ReplayPlan, recordInMemory, type SlotsOfEpoch } from '../../src/replay/index.ts';
 import type { LogKind, RowPlan } from './rows.ts';
 
 /** Words of control memory that slots add to, and those that each slot stores to for itself. */
@@ -58,43 +56,20 @@ export class LogShelf {
 }
 
 /** Records the log in memory, the fence of each epoch included in its slots. */
-async function benchLog({ epochs, slotsOfEpoch, log: kind }: LogPlan): Promise<BenchLog> {
+async function benchLog({ epochs, slotsOfEpoch, log }: LogPlan): Promise<BenchLog> {
   const kernel = benchKernel(slotsOfEpoch);
-  const log = new MemoryStorage();
-  const stream = new MemoryStorage();
-  const ring = RingLog.open(log, epochs * slotsOfEpoch);
-  const backend = new ReferenceBackend(kernel);
-  const metadata = {
-    tool: 'bench',
-    kernel: kernelToJson(kernel),
-    layout: backend.layout,
-    backend: { name: 'reference' },
-  };
-  let writer: ObservationWriter | undefined;
-  const session = await RecordingSession.start(backend, {
+  const work = epochsOf(epochs, slotsOfEpoch, log);
+  const options = { capacity: epochs * slotsOfEpoch, tool: 'bench' };
+  return {
     kernel,
-    log: ring,
-    observations: (words) => {
-      writer = ObservationWriter.create(stream, { ...metadata, log: { capacity: ring.capacity } }, words);
-      return writer;
-    },
-  });
-  await publishEpochs(session, epochs, slotsOfEpoch, kind);
-  writer?.close();
-  const observations = ObservationReader.open(new MemoryStorage(stream.toBytes()));
-  return { kernel, plan: planReplay({ scan: scanLogBytes(log.toBytes()), observations }, { kernel }) };
+    plan: planReplay(await recordInMemory(new ReferenceBackend(kernel), kernel, work, options), { kernel }),
+  };
 }
 
-async function publishEpochs(
-  session: RecordingSession,
-  epochs: number,
-  slotsOfEpoch: number,
-  kind: LogKind,
-): Promise<void> {
+function* epochsOf(epochs: number, slotsOfEpoch: number, kind: LogKind): Iterable<SlotsOfEpoch> {
   for (let epoch = 0; epoch < epochs; epoch += 1) {
-    const which = kind === 'repeated' ? 0 : epoch;
-    await session.publish(slotsOf(which, slotsOfEpoch - 1, kind === 'racing'));
-    await session.endEpoch({ tag: which });
+    const tag = kind === 'repeated' ? 0 : epoch;
+    yield { slots: slotsOf(tag, slotsOfEpoch - 1, kind === 'racing'), tag };
   }
 }
 

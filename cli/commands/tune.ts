@@ -1,15 +1,17 @@
 /** `vrrl tune`: which stress settings make races show on an adapter, kept for `vrrl replay --stress`. */
 
 import { VERSION } from '../../node/version.ts';
-import { type Backend, BackendFaultError, ReferenceBackend, type StressSettings } from '../../src/backend/index.ts';
+import { type Backend, ReferenceBackend, type StressSettings } from '../../src/backend/index.ts';
 import { InputError } from '../../src/base/errors.ts';
 import { rateOf } from '../../src/diff/index.ts';
-import { type Kernel, kernelToJson } from '../../src/kernel/index.ts';
-import { RingLog, scanLogBytes } from '../../src/log/index.ts';
-import { ObservationReader, ObservationWriter } from '../../src/observe/index.ts';
-import { RecordingSession } from '../../src/record/index.ts';
-import { type BackendReplay, planReplay, type ReplayPlan, replayOn, type StressTrial } from '../../src/replay/index.ts';
-import { MemoryStorage } from '../../src/storage/index.ts';
+import {
+  type BackendReplay,
+  planReplay,
+  type ReplayPlan,
+  recordInMemory,
+  replayOn,
+  type StressTrial,
+} from '../../src/replay/index.ts';
 import { type Litmus, litmus } from '../../src/workloads/index.ts';
 import { ADAPTER_HELP, backendFactory } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
@@ -50,7 +52,7 @@ export const addTune: AddCommand = (program, context) => {
     .action(async (options) => {
       const { io } = context;
       const log = litmus(EPOCHS, options.seed);
-      const plan = await recordInMemory(log);
+      const plan = await planOf(log);
       const makeBackend = await backendFactory(options.backend, log.kernel, options, io.note);
       const progress = startProgress(io, `tuning ${options.backend}`, options.quiet);
       try {
@@ -119,7 +121,7 @@ function searchOf(replay: BackendReplay) {
 }
 
 function trialOf(settings: StressSettings, { fault, epochs }: BackendReplay): StressTrial {
-  if (fault instanceof BackendFaultError) throw fault;
+  if (fault !== undefined) throw fault;
   return {
     settings,
     epochs: epochs.reduce((sum, { replicas }) => sum + replicas, 0),
@@ -128,31 +130,10 @@ function trialOf(settings: StressSettings, { fault, epochs }: BackendReplay): St
 }
 
 /** The races as the reference runs them, slot after slot. */
-async function recordInMemory({ kernel, epochs }: Litmus): Promise<ReplayPlan> {
-  const log = new MemoryStorage();
-  const stream = new MemoryStorage();
-  const ring = RingLog.open(log, epochs.length * kernel.slotCount);
-  const backend = new ReferenceBackend(kernel);
-  let writer: ObservationWriter | undefined;
-  const session = await RecordingSession.start(backend, {
-    kernel,
-    log: ring,
-    observations: (words) => {
-      writer = ObservationWriter.create(stream, metadataOf(kernel, backend, ring), words);
-      return writer;
-    },
-  });
-  for (const slots of epochs) {
-    await session.publish(slots);
-    await session.endEpoch();
-  }
-  writer?.close();
-  const observations = ObservationReader.open(new MemoryStorage(stream.toBytes()));
-  return planReplay({ scan: scanLogBytes(log.toBytes()), observations }, { kernel });
-}
-
-function metadataOf(kernel: Kernel, { layout, name }: Backend, { capacity }: RingLog) {
-  return { tool: `vrrl ${VERSION}`, kernel: kernelToJson(kernel), layout, backend: { name }, log: { capacity } };
+async function planOf({ kernel, epochs }: Litmus): Promise<ReplayPlan> {
+  const options = { capacity: epochs.length * kernel.slotCount, tool: `vrrl ${VERSION}` };
+  const work = epochs.map((slots) => ({ slots }));
+  return planReplay(await recordInMemory(new ReferenceBackend(kernel), kernel, work, options), { kernel });
 }
 
 function render({ backend, adapter, tried, dropped, best, withoutStress }: Tuned, kept: string | undefined): string {

@@ -29,6 +29,7 @@ import { readCaptured } from './captured.ts';
 import type { PipelineCache } from './compile.ts';
 import { DeviceClock } from './device-clock.ts';
 import { LEAST_LANES, MAX_DIGESTED_REGIONS, sharedBytes } from './digest-wgsl.ts';
+import { bindBuffers, bindingsOf, gridOf, smallerGridOf } from './dispatch.ts';
 import {
   CAPTURED_HEAD_WORDS,
   INSTANCE_STATE_WORDS,
@@ -327,7 +328,7 @@ export class DeviceProgram implements LoadedProgram {
         pass.setBindGroup(0, group);
         setPipeline(pass, isChained ? run.pipelines.residentChained : run.pipelines.residentIsolated);
         const workgroups = isChained ? wave.count : Math.min(wave.instanceCount, next - first);
-        pass.dispatchWorkgroups(...this.#grid(workgroups, !isChained));
+        pass.dispatchWorkgroups(...(isChained ? gridOf : smallerGridOf)(this.#device, workgroups));
       });
       run.onEpochs((next - first) * replicasAtOnce);
       first = next;
@@ -344,8 +345,8 @@ export class DeviceProgram implements LoadedProgram {
     const epochsOfRound = (segment.epochCount * wave.count) / Math.max(1, rounds);
     const { pipelines, stress } = run;
     const served = Math.max(1, Math.ceil(segment.longestBatch / stress.lanes));
-    const stepGrid = this.#grid(instanceCount, false);
-    const serveGrid = this.#grid(instanceCount * served + stress.stressGroups, false);
+    const stepGrid = gridOf(this.#device, instanceCount);
+    const serveGrid = gridOf(this.#device, instanceCount * served + stress.stressGroups);
     for (let round = 0; round < rounds; ) {
       const count = Math.min(MAX_DISPATCH_PAIRS, Math.max(1, Math.floor(this.#submissionSlots / slotsOfRound)));
       const next = Math.min(rounds, round + count);
@@ -427,20 +428,10 @@ export class DeviceProgram implements LoadedProgram {
     this.#device.queue.submit([encoder.finish()]);
   }
 
-  /** As many workgroups, in two dimensions where one is too short; those that are too many leave at once. */
-  #grid(workgroups: number, neverMore: boolean): [number, number] {
-    const longest = this.#device.limits.maxComputeWorkgroupsPerDimension;
-    if (workgroups <= longest) return [workgroups, 1];
-    return [longest, neverMore ? Math.floor(workgroups / longest) : Math.ceil(workgroups / longest)];
-  }
-
   #bind(segment: UploadedSegment, { memory, instances, replicas, results }: Wave): GPUBindGroup {
     const { slots, plan, states } = segment;
     const buffers = [memory, this.#tables, slots, plan, states, results, replicas, this.#parameters, instances];
-    return this.#device.createBindGroup({
-      layout: this.#pipelines.layout,
-      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-    });
+    return bindBuffers(this.#device, this.#pipelines.layout, buffers);
   }
 
   async #collect(results: GPUBuffer): Promise<Pick<ProgramResult, 'totals' | 'captured'>> {
@@ -503,24 +494,15 @@ class FlagCounts {
   }
 }
 
-/** GPUShaderStage.COMPUTE, which is not there before a GPU is. */
-const visibility = 4;
-const storage = (binding: number): GPUBindGroupLayoutEntry => ({ binding, visibility, buffer: { type: 'storage' } });
-const readOnly = (binding: number): GPUBindGroupLayoutEntry => ({
-  binding,
-  visibility,
-  buffer: { type: 'read-only-storage' },
-});
-
 /** In the order of the shader's bindings; what the cache of pipelines is made with. */
-export const PROGRAM_BINDINGS: readonly GPUBindGroupLayoutEntry[] = [
-  storage(0),
-  readOnly(1),
-  readOnly(2),
-  readOnly(3),
-  readOnly(4),
-  storage(5),
-  storage(6),
-  { binding: 7, visibility, buffer: { type: 'uniform' } },
-  storage(8),
-];
+export const PROGRAM_BINDINGS: readonly GPUBindGroupLayoutEntry[] = bindingsOf([
+  'storage',
+  'read-only-storage',
+  'read-only-storage',
+  'read-only-storage',
+  'read-only-storage',
+  'storage',
+  'storage',
+  'uniform',
+  'storage',
+]);

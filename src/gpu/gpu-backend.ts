@@ -19,6 +19,7 @@ import { ARGUMENT_COUNT, ControlWord, SLOT_WORDS, SlotWord } from '../protocol/i
 import { uploadTables, zeroWords } from './buffers.ts';
 import { compilePipelines, PipelineCache } from './compile.ts';
 import { canBeLoaded, DeviceProgram, type DeviceProgramOptions, PROGRAM_BINDINGS } from './device-program.ts';
+import { bindBuffers, bindingsOf, gridOf } from './dispatch.ts';
 import { explainReported, REPORTED_FAULT_WORDS } from './faults.ts';
 import { BatchWord, batchWords, lanesShader, ReportWord, reportWords } from './lanes-wgsl.ts';
 
@@ -218,9 +219,7 @@ export class GpuBackend implements Backend {
       size: (reportWords(kernel) + this.#resolved.snapshotWords) * WORD_BYTES,
       usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
     });
-    const buffers = [memory, tables, batch, report];
-    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
-    const group = device.createBindGroup({ layout, entries });
+    const group = bindBuffers(device, layout, [memory, tables, batch, report]);
     return { memory, batch, report, readable, tables, layout, group };
   }
 
@@ -263,11 +262,8 @@ export class GpuBackend implements Backend {
   }
 
   #dispatch(pass: GPUComputePassEncoder, pipeline: GPUComputePipeline, items: number): void {
-    const workgroups = Math.ceil(items / this.#lanes());
-    const longest = this.#device.limits.maxComputeWorkgroupsPerDimension;
     pass.setPipeline(pipeline);
-    if (workgroups > longest) pass.dispatchWorkgroups(longest, Math.ceil(workgroups / longest));
-    else pass.dispatchWorkgroups(workgroups);
+    pass.dispatchWorkgroups(...gridOf(this.#device, Math.ceil(items / this.#lanes())));
   }
 
   #copyBack(encoder: GPUCommandEncoder, { memory, report, readable }: OnDevice): void {
@@ -303,13 +299,5 @@ export class GpuBackend implements Backend {
   }
 }
 
-/** GPUShaderStage.COMPUTE, which is not there before a GPU is. */
-const visibility = 4;
-
 /** In the order of the shader's bindings. */
-const BINDINGS: readonly GPUBindGroupLayoutEntry[] = [
-  { binding: 0, visibility, buffer: { type: 'storage' } },
-  { binding: 1, visibility, buffer: { type: 'read-only-storage' } },
-  { binding: 2, visibility, buffer: { type: 'read-only-storage' } },
-  { binding: 3, visibility, buffer: { type: 'storage' } },
-];
+const BINDINGS = bindingsOf(['storage', 'read-only-storage', 'read-only-storage', 'storage']);

@@ -2,26 +2,21 @@
 
 import { InstanceWord } from './program-layout.ts';
 
-/** Needs `memory`, `instances`, `parameters`, `INSTANCE_STATE_WORDS`. */
+/** Needs `memory`, `instances`, `parameters`, `INSTANCE_STATE_WORDS`, and `mixLow` of the digest to draw words with. */
 export const STRESS_WGSL: string = `
-fn scramble(word: u32) -> u32 {
-  var mixed = (word ^ (word >> 16u)) * 0x7feb352du;
-  mixed = (mixed ^ (mixed >> 15u)) * 0x846ca68bu;
-  return mixed ^ (mixed >> 16u);
-}
 /// A permutation of 0 … count − 1: a bijection of the next power of two, walked until it comes back below count.
 fn permute(item: u32, count: u32, key: u32) -> u32 {
   if (count < 2u) { return item; }
   let mask = 0xffffffffu >> countLeadingZeros(count - 1u);
   let half = max(1u, countOneBits(mask) / 2u);
-  let first = scramble(key);
-  let second = scramble(first ^ 0x9e3779b9u);
+  let first = mixLow(key);
+  let second = mixLow(first ^ 0x9e3779b9u);
   var place = item;
   // Half of the walks end at once. The bound is what no walk reaches: a cycle has at most \`mask + 1\` places.
   for (var walk = 0u; walk <= mask; walk++) {
     place = ((place ^ first) * (second | 1u)) & mask;
     place ^= place >> half;
-    place = (place * (scramble(second) | 1u) + first) & mask;
+    place = (place * (mixLow(second) | 1u) + first) & mask;
     place ^= place >> half;
     if (place < count) { break; }
   }
@@ -29,7 +24,7 @@ fn permute(item: u32, count: u32, key: u32) -> u32 {
 }
 /// One access to scratch, or two: the pattern says which.
 fn hammer(turn: u32, lane: u32) {
-  let line = scramble(turn ^ (lane / 32u)) % parameters.stressLines;
+  let line = mixLow(turn ^ (lane / 32u)) % parameters.stressLines;
   let place = parameters.scratchAt + line * parameters.stressStride + lane % parameters.stressStride;
   switch (parameters.stressPattern) {
     case 0u: { atomicStore(&memory[place], turn); atomicStore(&memory[place], lane); }
@@ -52,7 +47,7 @@ fn meet(instance: u32, lanes: u32) {
 }
 fn warmUp(lane: u32, key: u32) {
   if (parameters.warmUpTurns == 0u) { return; }
-  let turns = scramble(key ^ lane) % (parameters.warmUpTurns + 1u);
+  let turns = mixLow(key ^ lane) % (parameters.warmUpTurns + 1u);
   for (var turn = 0u; turn < turns; turn++) { hammer(turn, lane); }
 }
 `;

@@ -47,7 +47,7 @@ fn serveShare(instance: u32, lane: u32, lanes: u32) {
   let hasPending = ${load(InstanceWord.WAITING)} > 0u;
   let items = select(records, slotCount, hasPending);
   if (lane >= items) { return; }
-  let key = scramble(parameters.seed ^ (${load(InstanceWord.INDEX)} * 0x9e3779b9u)) ^ instance;
+  let key = mixLow(parameters.seed ^ (${load(InstanceWord.INDEX)} * 0x9e3779b9u)) ^ instance;
   warmUp(lane, key);
   meet(instance, min(lanes, items));
   for (var item = lane; item < items; item += lanes) {

@@ -19,5 +19,6 @@ export {
   type Recording,
   type ReplayPlan,
 } from './plan.ts';
+export { type MemoryRecordingOptions, recordInMemory, type SlotsOfEpoch } from './record-in-memory.ts';
 export { replayOn, replayThatNeverRan } from './replay.ts';
 export { type StressReport, type StressRequest, StressSearch, type StressTrial } from './stress-search.ts';

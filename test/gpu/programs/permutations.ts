@@ -1,5 +1,6 @@
 /** What shuffles lanes and workgroups leaves none of them out and takes none twice. */
 
+import { DIGEST_WGSL } from '../../../src/gpu/digest-wgsl.ts';
 import { STRESS_WGSL } from '../../../src/gpu/stress-wgsl.ts';
 import { runShader } from './run-shader.ts';
 
@@ -15,6 +16,7 @@ struct Parameters {
 var<private> parameters: Parameters;
 var<workgroup> instances: array<atomic<u32>, 32>;
 const INSTANCE_STATE_WORDS = 1u;
+${DIGEST_WGSL}
 ${STRESS_WGSL}
 /// A workgroup a permutation: how many items, the key, where to answer.
 @compute @workgroup_size(64)
