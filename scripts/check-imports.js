@@ -37,6 +37,7 @@ export const ONE_FILE_PACKAGES = /** @type {Record<string, string>} */ ({
   'cli-progress': 'cli/progress.ts',
   'cli-table3': 'cli/render/table.ts',
   '@bomb.sh/tab': 'cli/completion.ts',
+  koffi: 'node/native-calls.ts',
   webgpu: 'node/gpu/open-gpu.ts',
 });
 

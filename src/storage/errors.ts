@@ -1,7 +1,20 @@
 import { VrrlError } from '../base/errors.ts';
 
 /** The calls a storage makes, as named in errors. */
-export type StorageCall = 'open' | 'read' | 'write' | 'truncate' | 'sync' | 'close' | 'rename' | 'stat';
+export type StorageCall =
+  | 'open'
+  | 'read'
+  | 'write'
+  | 'truncate'
+  | 'sync'
+  | 'close'
+  | 'rename'
+  | 'stat'
+  | 'allocate'
+  | 'map'
+  | 'lock'
+  | 'link'
+  | 'remove';
 
 /** A call on a file failed. Carries the call, the path and the system's own error as `cause`. */
 export class StorageError extends VrrlError {
@@ -56,6 +69,10 @@ export function fixForSystem(systemCode: string | undefined): string {
       return 'check the disk; it could not do what was asked of it.';
     case 'EBADF':
       return 'open it again; it was closed, or opened for something else.';
+    case 'ENOMEM':
+      return 'make the log smaller, or raise the limit on the memory of a process (ulimit -v).';
+    case 'ENODEV':
+      return 'put it on another file system; this one maps no files.';
     case 'EMFILE':
     case 'ENFILE':
       return 'close some files or raise the limit on open files.';
