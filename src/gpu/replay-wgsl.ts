@@ -76,8 +76,8 @@ function bindingsWgsl(
 struct Parameters {
 ${PARAMETERS.map((name) => `  ${name}: u32,`).join('\n')}
 }
-/// \`slotWords\` a slot, four at a time, in publish order.
-@group(0) @binding(2) var<storage, read> slots: array<vec4u>;
+/// \`slotWords\` a slot, in publish order.
+@group(0) @binding(2) var<storage, read> slots: array<u32>;
 /// The epochs, where their batches end, what each is expected to show.
 @group(0) @binding(3) var<storage, read> plan: array<u32>;
 /// Snapshots that epochs can start from; the first is that of a fresh kernel.
@@ -132,25 +132,28 @@ fn syncLanes() {
 /** A slot of a program is its index and the ring's words behind the status; what it does not tell is zero. */
 function publishWgsl(kernel: Kernel, slotWords: number): string {
   // Words that nobody ever writes stay zero.
-  const end = storesToStatusOnly(kernel) ? slotWords : SLOT_WORDS;
-  const quads = Array.from({ length: slotWords / 4 }, (_, quad) => `  let quad${quad} = slots[at + ${quad}u];`);
-  const words = Array.from({ length: end - 1 }, (_, index) => {
-    const word = index + 1;
-    const value = word < slotWords ? `quad${word >> 2}.${'xyzw'[word & 3]}` : '0u';
-    return `  atomicStore(&memory[slotBase + ${word}u], ${value});`;
-  });
+  const words = storesToStatusOnly(kernel) ? slotWords : SLOT_WORDS;
+  const value =
+    words === slotWords ? 'slots[at + word]' : 'select(0u, slots[at + min(word, slotWords - 1u)], word < slotWords)';
   return `
 /// The slot that a record is about.
-fn slotOf(record: u32) -> u32 { return slots[record * (slotWords / 4u)].x; }
-/// Writes a slot, its status last.
-fn publish(record: u32) {
-  let at = record * (slotWords / 4u);
-${quads.join('\n')}
-  let slotBase = instanceStart + ringStart + quad0.x * ${SLOT_WORDS}u;
-  let status = atomicLoad(&memory[slotBase + ${SlotWord.STATUS}u]);
-  if (status != ${SlotStatus.EMPTY}u && status != ${SlotStatus.DONE}u) { refusedHere = 1u; return; }
-${words.join('\n')}
-  atomicStore(&memory[slotBase + ${SlotWord.STATUS}u], ${SlotStatus.PUBLISHED}u);
+fn slotOf(record: u32) -> u32 { return slots[record * slotWords]; }
+/// Publishes the slots of some records. All lanes; a barrier has to follow before anybody is given a turn.
+fn publishAll(first: u32, end: u32, lane: u32) {
+  for (var record = first + lane; record < end; record += LANES) {
+    let status = instanceStart + ringStart + slotOf(record) * ${SLOT_WORDS}u + ${SlotWord.STATUS}u;
+    let before = atomicLoad(&memory[status]);
+    if (before != ${SlotStatus.EMPTY}u && before != ${SlotStatus.DONE}u) { refusedHere = 1u; }
+    else { atomicStore(&memory[status], ${SlotStatus.PUBLISHED}u); }
+  }
+  // Words, not slots, go round among the lanes: neighbours store next to each other.
+  let items = (end - first) * ${words}u;
+  for (var item = lane; item < items; item += LANES) {
+    let at = (first + item / ${words}u) * slotWords;
+    let word = item % ${words}u;
+    let slotBase = instanceStart + ringStart + slots[at] * ${SLOT_WORDS}u;
+    if (word != ${SlotWord.STATUS}u) { atomicStore(&memory[slotBase + word], ${value}); }
+  }
 }
 `;
 }
@@ -172,18 +175,25 @@ fn clearTally() {
   faultedHere = 0u;
   pendingHere = 0u;
 }
-/// Adds up what the lanes of the workgroup counted, takes the faults, and says how many slots wait. All lanes.
-fn addTally(lane: u32) -> u32 {
+/// How a batch ended. The same for all lanes.
+struct Stock {
+  waiting: u32,
+  /// Whether a slot of it was not free, and could not be published.
+  isRefused: bool,
+}
+/// Adds up what the lanes of the workgroup counted, and takes the faults. All lanes.
+fn addTally(lane: u32) -> Stock {
   if (doneHere > 0u) { atomicAdd(&done, doneHere); }
   if (faultedHere > 0u) { atomicAdd(&faulted, faultedHere); }
   if (pendingHere > 0u) { atomicAdd(&pending, pendingHere); }
   syncLanes();
-  let ended = tell(lane, 2u * atomicLoad(&pending) + u32(atomicLoad(&faulted) != 0u));
+  let isRefused = u32(atomicLoad(&refused) != 0u);
+  let ended = tell(lane, 4u * atomicLoad(&pending) + 2u * isRefused + u32(atomicLoad(&faulted) != 0u));
   if ((ended & 1u) != 0u) {
     if (lane == 0u) { takeFaults(); atomicStore(&faulted, 0u); }
     syncLanes();
   }
-  return ended / 2u;
+  return Stock(ended >> 2u, (ended & 2u) != 0u);
 }
 `;
 
@@ -233,11 +243,18 @@ fn restoreObserved(state: u32, lane: u32) {
 
 /** Stands for "nothing to compare with" among the sums of oddness. */
 const ODD_EXPECTATION = 4;
+/** That slots faulted, beside what is odd. */
+const ODD_FAULTS = 8;
 
 const JUDGE_WGSL = `
+/// What an epoch came to. The same for all lanes, so that they may go different ways by it together.
+struct Outcome {
+  relation: u32,
+  isFaulted: bool,
+}
 /// Digests what is observed, writes the signature, and says how it relates to an expectation. All lanes: one has a region,
 /// or a word of the tally.
-fn relate(expectation: u32, lane: u32) -> u32 {
+fn relate(expectation: u32, lane: u32) -> Outcome {
   let snapshot = instanceStart + controlStart;
   let isRegion = lane < regionCount;
   let isTally = !isRegion && lane < regionCount + ${SIGNATURE_TALLY_WORDS}u;
@@ -263,7 +280,11 @@ fn relate(expectation: u32, lane: u32) -> u32 {
   }
   workgroupBarrier();
   let isLeftAlone = (parameters.options & ${RunOption.FAULTS_UNCOMPARED}u) != 0u && faultCount > 0u;
-  let odd = tell(lane, select(atomicLoad(&oddness), ${ODD_EXPECTATION}u, isLeftAlone || !hasExpectation));
+  let odd = select(atomicLoad(&oddness), ${ODD_EXPECTATION}u, isLeftAlone || !hasExpectation);
+  let seen = tell(lane, odd + select(0u, ${ODD_FAULTS}u, faultCount > 0u));
+  return Outcome(relationOf(seen & ~${ODD_FAULTS}u), (seen & ${ODD_FAULTS}u) != 0u);
+}
+fn relationOf(odd: u32) -> u32 {
   if (odd == ${ODD_EXPECTATION}u) { return ${Relation.NO_EXPECTATION}u; }
   if ((odd & 1u) != 0u) { return ${Relation.DIFFERENT}u; }
   return select(${Relation.SAME}u, ${Relation.UNDECIDED}u, odd != 0u);
@@ -337,23 +358,23 @@ fn beginEpoch(lane: u32) {
   faultSums = vec2u();
   faultCount = 0u;
 }
-/// Publishes a batch; false if a slot of it was not free. Slots that wait are counted anew with it. All lanes.
-fn publishBatch(first: u32, end: u32, lane: u32) -> bool {
+/// Publishes a batch; whether all its slots were free is in \`refused\`. Slots that wait are counted anew with it. All lanes.
+fn publishBatch(first: u32, end: u32, lane: u32) {
   refusedHere = 0u;
   if (lane == 0u) { atomicStore(&pending, 0u); }
-  for (var record = first + lane; record < end; record += LANES) { publish(record); }
+  publishAll(first, end, lane);
   if (refusedHere != 0u) { atomicStore(&refused, 1u); }
   syncLanes();
-  return tell(lane, atomicLoad(&refused)) == 0u;
 }
 /// Says how what an epoch showed relates to what was expected, and counts it. All lanes.
-fn judgeEpoch(entry: u32, replica: u32, lane: u32) -> u32 {
+fn judgeEpoch(entry: u32, replica: u32, lane: u32) -> Outcome {
   let epoch = ${epochWord(ProgramEpochWord.INDEX)};
-  let relation = relate(${epochWord(ProgramEpochWord.EXPECTATION)}, lane);
+  let outcome = relate(${epochWord(ProgramEpochWord.EXPECTATION)}, lane);
+  let relation = outcome.relation;
   if (lane == 0u) {
     count(epoch, ${EpochTotal.RUN}u);
     if (relation < ${Relation.NO_EXPECTATION}u) { count(epoch, ${EpochTotal.SAME}u + relation); }
-    if (faultCount > 0u) { count(epoch, ${EpochTotal.FAULTED}u); }
+    if (outcome.isFaulted) { count(epoch, ${EpochTotal.FAULTED}u); }
   }
   let isSampled = (${epochWord(ProgramEpochWord.FLAGS)} & ${ProgramEpochFlag.SAMPLED}u) != 0u;
   let isSample = isSampled && epoch % parameters.allReplicas == replica;
@@ -364,23 +385,24 @@ fn judgeEpoch(entry: u32, replica: u32, lane: u32) -> u32 {
   }
   // The host takes the debug log's records at this point. Everybody has read them; who appends comes after a barrier.
   if (lane == 0u) { atomicStore(&memory[instanceStart + controlStart + debugCursor], 0u); }
-  return relation;
+  return outcome;
 }
 /// What comes of an epoch whose slots could not be published. All lanes.
-fn refuseEpoch(entry: u32, lane: u32) -> u32 {
+fn refuseEpoch(entry: u32, lane: u32) -> Outcome {
   if (lane == 0u) { atomicStore(&refused, 0u); }
   workgroupBarrier();
   if (lane == 0u) { count(${epochWord(ProgramEpochWord.INDEX)}, ${EpochTotal.REFUSED}u); }
-  return ${Relation.REFUSED}u;
+  return Outcome(${Relation.REFUSED}u, false);
 }
-/// What a replica's flags become with an epoch. One lane.
-fn flagsAfter(entry: u32, relation: u32) -> u32 {
+/// What a replica's flags become with an epoch.
+fn flagsAfter(entry: u32, outcome: Outcome) -> u32 {
+  let relation = outcome.relation;
   var flags = 0u;
   if (relation < ${Relation.NO_EXPECTATION}u) { flags |= ${ReplicaFlag.COMPARED}u; }
   let isJudged = (${epochWord(ProgramEpochWord.FLAGS)} & ${ProgramEpochFlag.JUDGED}u) != 0u;
   if (relation == ${Relation.DIFFERENT}u && isJudged) { flags |= ${ReplicaFlag.DIVERGED}u; }
   // The kernel says what a fault does to its slot, not what a device would have done to the memory.
-  let isUnknown = relation == ${Relation.DIFFERENT}u || relation == ${Relation.REFUSED}u || faultCount > 0u;
+  let isUnknown = relation == ${Relation.DIFFERENT}u || relation == ${Relation.REFUSED}u || outcome.isFaulted;
   if (!isUnknown) { flags |= ${ReplicaFlag.KNOWN}u; }
   return flags;
 }

@@ -27,16 +27,19 @@ fn serveAll(first: u32, end: u32, hasPending: bool, lane: u32) {
 /// Slots that wait for their tenant, from batch to batch. The same for all lanes.
 var<private> waitingSlots: u32;
 /// Runs one epoch and says how what it showed relates to what was expected. All lanes.
-fn runEpoch(entry: u32, replica: u32, lane: u32) -> u32 {
+fn runEpoch(entry: u32, replica: u32, lane: u32) -> Outcome {
   beginEpoch(lane);
   var first = ${epochWord(ProgramEpochWord.FIRST_SLOT)};
   let endBatch = ${epochWord(ProgramEpochWord.END_BATCH)};
   for (var batch = ${epochWord(ProgramEpochWord.FIRST_BATCH)}; batch < endBatch; batch++) {
     let end = plan[parameters.batchEndsAt + batch];
-    if (!publishBatch(first, end, lane)) { return refuseEpoch(entry, lane); }
+    publishBatch(first, end, lane);
     clearTally();
     serveAll(first, end, waitingSlots > 0u, lane);
-    waitingSlots = addTally(lane);
+    // Asked for only now, since it costs two barriers: a turn at slots that were not published does nothing that counts.
+    let stock = addTally(lane);
+    if (stock.isRefused) { return refuseEpoch(entry, lane); }
+    waitingSlots = stock.waiting;
     first = end;
   }
   return judgeEpoch(entry, replica, lane);
@@ -61,8 +64,7 @@ fn residentChained(
     }
     flags &= ~${ReplicaFlag.KNOWN}u;
     if (!isReplayable(entry)) { continue; }
-    let relation = runEpoch(entry, replica, lane);
-    flags |= tell(lane, flagsAfter(entry, relation));
+    flags |= flagsAfter(entry, runEpoch(entry, replica, lane));
     if ((flags & ${ReplicaFlag.DIVERGED}u) != 0u) {
       flags |= ${ReplicaFlag.ENDED}u;
       break;
@@ -85,8 +87,8 @@ fn residentIsolated(
     let inWave = task / parameters.epochCount;
     if (!enterFromPlan(entry, lane) || !isReplayable(entry)) { continue; }
     waitingSlots = 0u;
-    let relation = runEpoch(entry, parameters.firstReplica + inWave, lane);
-    if (lane == 0u) { atomicOr(&replicas[inWave * ${REPLICA_WORDS}u], flagsAfter(entry, relation)); }
+    let outcome = runEpoch(entry, parameters.firstReplica + inWave, lane);
+    if (lane == 0u) { atomicOr(&replicas[inWave * ${REPLICA_WORDS}u], flagsAfter(entry, outcome)); }
     workgroupBarrier();
   }
 }

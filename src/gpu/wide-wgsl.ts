@@ -96,12 +96,13 @@ fn takeStock(instance: u32, lane: u32) -> u32 {
       if (isOutstanding(status)) { tally(status); }
     }
   }
-  return addTally(lane);
+  return addTally(lane).waiting;
 }
 /// Publishes a batch for the lanes to serve; false if a slot of it was not free. All lanes.
 fn offerBatch(instance: u32, batch: u32, first: u32, waiting: u32, lane: u32) -> bool {
   let end = plan[parameters.batchEndsAt + batch];
-  if (!publishBatch(first, end, lane)) { return false; }
+  publishBatch(first, end, lane);
+  if (tell(lane, atomicLoad(&refused)) != 0u) { return false; }
   if (lane == 0u) {
     ${store(InstanceWord.PHASE, `${InstancePhase.SERVED}u`)}
     ${store(InstanceWord.BATCH, 'batch')}
@@ -114,9 +115,9 @@ fn offerBatch(instance: u32, batch: u32, first: u32, waiting: u32, lane: u32) ->
   return true;
 }
 /// What an epoch means for its replica, counted in the wave. All lanes.
-fn closeEpoch(entry: u32, replica: u32, relation: u32, lane: u32) {
+fn closeEpoch(entry: u32, replica: u32, outcome: Outcome, lane: u32) {
   if (lane != 0u) { return; }
-  var flags = flagsAfter(entry, relation);
+  var flags = flagsAfter(entry, outcome);
   if ((parameters.options & ${RunOption.ISOLATED}u) != 0u) {
     atomicOr(&${replicaWord(0)}, flags);
     return;
@@ -150,14 +151,14 @@ fn openEpoch(instance: u32, entry: u32, replica: u32, isIsolated: bool, lane: u3
 /// The epoch after the batch that was served: its next batch, or its verdict. True if the epoch is over. All lanes.
 fn endBatch(instance: u32, entry: u32, replica: u32, waiting: u32, lane: u32) -> bool {
   let batch = tell(lane, ${load(InstanceWord.BATCH)}) + 1u;
-  var relation = 0u;
+  var outcome: Outcome;
   if (batch < ${epochWord(ProgramEpochWord.END_BATCH)}) {
     if (offerBatch(instance, batch, tell(lane, ${load(InstanceWord.END)}), waiting, lane)) { return false; }
-    relation = refuseEpoch(entry, lane);
+    outcome = refuseEpoch(entry, lane);
   } else {
-    relation = judgeEpoch(entry, parameters.firstReplica + replica, lane);
+    outcome = judgeEpoch(entry, parameters.firstReplica + replica, lane);
   }
-  closeEpoch(entry, replica, relation, lane);
+  closeEpoch(entry, replica, outcome, lane);
   storageBarrier();
   return true;
 }
