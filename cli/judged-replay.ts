@@ -21,7 +21,7 @@ import { failureNotes } from './failure-evidence.ts';
 import type { Io } from './io.ts';
 import { chooseKernel, type KernelChoice } from './kernel-choice.ts';
 import { startProgress } from './progress.ts';
-import { type StressFlags, stressRequest } from './stress-options.ts';
+import { refuseUselessStress, type StressFlags, stressRequest } from './stress-options.ts';
 
 /** What the command line says about a replay. */
 export interface ReplayFlags extends StressFlags {
@@ -60,6 +60,7 @@ export interface JudgedReplay {
 
 /** Replays a recording on all backends asked for and judges it. */
 export async function replayRecording(io: Io, recording: RecordingFiles, flags: ReplayFlags): Promise<JudgedReplay> {
+  refuseUselessStress(flags);
   const needsKernel = flags.backend.some((name) => !isBackendModule(name));
   const choice = await chooseKernel(recording, flags, needsKernel);
   const plan = planReplay(recording, {

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { InvalidArgumentError } from '@commander-js/extra-typings';
-import { checkedStress, type StressSettings } from '../src/backend/index.ts';
+import { checkedStress, type ProgramShape, type StressSettings } from '../src/backend/index.ts';
 import { InputError, VrrlError } from '../src/base/errors.ts';
 import type { StressRequest, StressTrial } from '../src/replay/index.ts';
 import { integer } from './options.ts';
@@ -34,9 +34,17 @@ export function stressSettings(text: string): StressSettings {
 }
 
 export interface StressFlags {
+  readonly shape?: ProgramShape | undefined;
   /** `true` where `--stress` was given without a seed. */
   readonly stress?: number | true | undefined;
   readonly stressSettings?: StressSettings | undefined;
+}
+
+/** @throws InputError for a shape that stress does nothing in: a replica has one workgroup there, and nobody to race with. */
+export function refuseUselessStress({ shape, stress, stressSettings }: StressFlags): void {
+  if (shape !== 'resident' || (stress === undefined && stressSettings === undefined)) return;
+  const what = 'stress is about races between workgroups, and in the resident shape a replica has only one';
+  throw new InputError(what, 'leave out --stress, or pass --shape wide.');
 }
 
 /**

@@ -35,6 +35,9 @@ describe('stress on the command line', () => {
     const { out, exitCode } = await vrrl(['replay', log, '--backend', 'reference', '--stress']);
     expect(exitCode).toBe(0);
     expect(out).toContain('note: no backend replayed the log on a device: --shape and --stress had no effect');
+    const resident = await vrrl(['replay', log, '--backend', 'reference', '--stress', '--shape', 'resident']);
+    expect(resident.exitCode).toBe(2);
+    expect(resident.err).toContain('in the resident shape a replica has only one. Fix: leave out --stress');
   });
 });
 
