@@ -90,6 +90,8 @@ export class RecordingSession {
   /** Writes the newest observation. */
   #unwritten: (() => void) | undefined;
   readonly #recordsDigest = new RecordsDigest();
+  /** Records that are not in the digest yet: lanes need not wait for it. */
+  #undigested: LogRecord[] = [];
   /** 1 for slots that the host may not write now. */
   readonly #busy: Uint8Array;
   #nextSlot = 0;
@@ -205,7 +207,13 @@ export class RecordingSession {
 
   /** As a promise, so that a write that fails does not leave a drain behind that nobody waits for. */
   async #finishMeanwhile(): Promise<void> {
+    this.#digestRecords();
     this.finish();
+  }
+
+  #digestRecords(): void {
+    for (const record of this.#undigested) this.#recordsDigest.add(record);
+    this.#undigested = [];
   }
 
   /** Where the next observation goes: never over one that is still to be written. */
@@ -227,6 +235,7 @@ export class RecordingSession {
   }
 
   #observation(epoch: EpochInProgress): EpochObservation {
+    this.#digestRecords();
     return {
       ordinal: this.#ordinal,
       deviceEpoch: epoch.deviceEpoch,
@@ -243,13 +252,15 @@ export class RecordingSession {
     if (batch.length === 0) return;
     const epoch = this.#epoch;
     const firstSequence = this.#recordCount + 1;
-    const records = batch.map((placed) => this.#record(placed));
+    // One time for all: they go out together, and reading a clock takes longer than writing a record.
+    const timestampNs = this.#clock();
+    const records = batch.map((placed) => this.#record(placed, timestampNs));
     this.#options.log?.appendMany(records);
     // They are in the log, and count, whatever becomes of their slots.
     this.#recordCount += batch.length;
     epoch.recordCount += batch.length;
     epoch.hasShutdown ||= batch.some(({ slot }) => slot.opcode === Opcode.SHUTDOWN);
-    for (const record of records) this.#recordsDigest.add(record);
+    for (const record of records) this.#undigested.push(record);
     try {
       this.#keepRests(batch, firstSequence);
       for (const { slotIndex, slot } of batch) {
@@ -262,10 +273,10 @@ export class RecordingSession {
     }
   }
 
-  #record({ slotIndex, slot }: PlacedSlot): LogRecord {
+  #record({ slotIndex, slot }: PlacedSlot, timestampNs: bigint): LogRecord {
     const { args } = slot;
     return {
-      timestampNs: this.#clock(),
+      timestampNs,
       slotIndex,
       tenantId: slot.tenant,
       opcode: slot.opcode,
