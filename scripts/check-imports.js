@@ -18,6 +18,7 @@ export const ROOMS = /** @type {Record<string, readonly string[]>} */ ({
   storage: ['base'],
   observe: ['base', 'storage', 'protocol'],
   log: ['base', 'storage', 'protocol'],
+  'log-v2': ['base', 'storage', 'protocol', 'observe', 'log'],
   kernel: ['base', 'protocol', 'observe'],
   backend: ['base', 'protocol', 'observe', 'kernel'],
   wire: ['base', 'protocol', 'observe', 'kernel', 'backend'],
