@@ -47,6 +47,7 @@ export const systemCalls: FileCalls = {
   map: (descriptor, bytes) => native().map(descriptor, bytes),
   flush: (mapping) => native().flush(mapping),
   lock: (descriptor) => native().lock(descriptor),
+  unlock: (descriptor) => native().unlock(descriptor),
   allocate: (descriptor, bytes) => {
     const support = nativeSupport();
     if ('calls' in support) support.calls.allocate(descriptor, bytes);

@@ -17,8 +17,10 @@ export interface NativeCalls {
   map(descriptor: number, bytes: number): ArrayBuffer;
   /** Puts stores to a mapping where `fsync` sees them. Linux sees them anyway. */
   flush(mapping: ArrayBuffer): void;
-  /** Takes the lock on an open file, without waiting; whether it was free. It goes when the descriptor is closed. */
+  /** Takes the lock on an open file, without waiting; whether it was free. It goes with the process at the latest. */
   lock(descriptor: number): boolean;
+  /** Gives the lock back. Closing does not while the file is mapped, since the mapping keeps it open. */
+  unlock(descriptor: number): void;
   /** Gives a file blocks on the disk, so that it is `bytes` long. Does nothing where only writing can do that. */
   allocate(descriptor: number, bytes: number): void;
 }
@@ -46,6 +48,7 @@ const MAP_SHARED = 1;
 const MAP_FAILED = -1n;
 const MS_SYNC = process.platform === 'darwin' ? 0x10 : 4;
 const LOCK_EX_AND_NB = 2 | 4;
+const LOCK_UN = 8;
 
 function loadNativeCalls(): NativeSupport {
   const { platform, arch } = process;
@@ -93,6 +96,9 @@ function callsThrough(koffi: Koffi): NativeCalls {
       const errorNumber = koffi.errno();
       if (errorNumber === koffi.os.errno['EWOULDBLOCK'] || errorNumber === koffi.os.errno['EAGAIN']) return false;
       throw systemError(errorNumber, 'flock');
+    },
+    unlock(descriptor) {
+      if (flock(descriptor, LOCK_UN) !== 0) throw systemError(koffi.errno(), 'flock');
     },
     allocate(descriptor, bytes) {
       // It returns the number of the error, and leaves errno alone.

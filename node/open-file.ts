@@ -99,9 +99,13 @@ export class OpenFile implements Storage {
     this.#call('sync', () => this.calls.flush(mapping));
   }
 
-  /** Takes the system's lock on the file; whether it was free. It goes with `close`, or with the process. */
+  /** Takes the system's lock on the file; whether it was free. It goes with `unlock`, or with the process. */
   lock(): boolean {
     return this.#call('lock', (descriptor) => this.calls.lock(descriptor));
+  }
+
+  unlock(): void {
+    this.#call('lock', (descriptor) => this.calls.unlock(descriptor));
   }
 
   /** Whether `path` still names this file, and not one that was put in its place. */
@@ -181,6 +185,21 @@ export function systemError(code: string, what: string): Error {
 /** Whether an error is the system's of that name. */
 export function hasCode(cause: unknown, code: string): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === code;
+}
+
+/** For putting things back on the way out: another error, or none, is what the caller has to hear of. */
+export function ignoreErrors(run: () => void): void {
+  try {
+    run();
+  } catch {}
+}
+
+/** What file systems without hard links answer. */
+const WITHOUT_LINKS: readonly string[] = ['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EMLINK'];
+
+/** Whether a link failed because there are none where the file is. */
+export function isWithoutLinks(error: unknown): boolean {
+  return error instanceof StorageError && WITHOUT_LINKS.includes(error.systemCode ?? '');
 }
 
 function isTransient(cause: unknown): boolean {
