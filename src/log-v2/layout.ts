@@ -119,24 +119,24 @@ export const FLIGHT_RECORD_WORDS: number = FLIGHT_RECORD_BYTES / WORD_BYTES;
 
 /** Words of a record, for views of 32-bit words. */
 export const RecordWord = {
-  SEQUENCE: wordOf(FLIGHT_RECORD_LAYOUT.sequence),
-  TIMESTAMP: wordOf(FLIGHT_RECORD_LAYOUT.timestampNs),
-  EPOCH: wordOf(FLIGHT_RECORD_LAYOUT.epoch),
-  SLOT_INDEX: wordOf(FLIGHT_RECORD_LAYOUT.slotIndex),
-  OPCODE: wordOf(FLIGHT_RECORD_LAYOUT.opcode),
-  TENANT: wordOf(FLIGHT_RECORD_LAYOUT.tenantId),
-  PRIORITY: wordOf(FLIGHT_RECORD_LAYOUT.priority),
-  ARGS: wordOf(FLIGHT_RECORD_LAYOUT.args),
-  SLOT_STATUS: wordOf(FLIGHT_RECORD_LAYOUT.slotStatus),
-  FAILURE_CLASS: wordOf(FLIGHT_RECORD_LAYOUT.failureClass),
-  BACKEND_CODE: wordOf(FLIGHT_RECORD_LAYOUT.backendCode),
-  OUTPUT_DIGEST: wordOf(FLIGHT_RECORD_LAYOUT.outputDigest),
-  SALT: wordOf(FLIGHT_RECORD_LAYOUT.salt),
-  INCARNATION: wordOf(FLIGHT_RECORD_LAYOUT.incarnation),
-  PREVIOUS_COMMIT: wordOf(FLIGHT_RECORD_LAYOUT.previousCommit),
-  NONCE: wordOf(FLIGHT_RECORD_LAYOUT.nonce),
-  UNUSED: wordOf(FLIGHT_RECORD_LAYOUT.unused),
-  COMMIT: wordOf(FLIGHT_RECORD_LAYOUT.commit),
+  SEQUENCE: 0,
+  TIMESTAMP: 2,
+  EPOCH: 4,
+  SLOT_INDEX: 5,
+  OPCODE: 6,
+  TENANT: 7,
+  PRIORITY: 8,
+  ARGS: 9,
+  SLOT_STATUS: 21,
+  FAILURE_CLASS: 22,
+  BACKEND_CODE: 23,
+  OUTPUT_DIGEST: 24,
+  SALT: 26,
+  INCARNATION: 27,
+  PREVIOUS_COMMIT: 28,
+  NONCE: 29,
+  UNUSED: 30,
+  COMMIT: 31,
 } as const;
 
 /** What a caller hands over of a record: the words from its time to its evidence, all others are the log's own. */
@@ -167,6 +167,9 @@ assertLayout('section', SECTION_LAYOUT, SECTION_BYTES);
 assertLayout('hints', HINTS_LAYOUT, HINTS_BYTES);
 assertLayout('metadata', METADATA_LAYOUT, METADATA_HEAD_BYTES);
 assertLayout('record', FLIGHT_RECORD_LAYOUT, FLIGHT_RECORD_BYTES);
+if (Object.values(RecordWord).join() !== Object.values(FLIGHT_RECORD_LAYOUT).map(wordOf).join()) {
+  throw new Error('the words of a record are not where its bytes are. Fix: correct layout.ts.');
+}
 if (SUPERBLOCK_LAYOUT.losses.bytes !== LOSS_KINDS.length * 8) {
   throw new Error(`the superblock has no room for ${LOSS_KINDS.length} losses. Fix: correct layout.ts.`);
 }

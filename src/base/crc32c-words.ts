@@ -1,0 +1,70 @@
+import { crc32c } from './crc32c.ts';
+
+/**
+ * CRC32C of exactly 31 words: what a record of a v2 log is summed over, in the middle of every append.
+ *
+ * Two things make it quicker than `crc32c` over the same bytes. Words are looked up in three steps of 11, 11 and 10 bits
+ * instead of four of 8. And three stretches are summed at the same time, each from zero, since one look-up waits for the
+ * one before it; a stretch is then moved past the one behind it as if by feeding in that many zero bytes, which is linear
+ * and so a table too (M. Adler does this in zlib's `crc32_combine`).
+ */
+
+const STRETCH_WORDS = 10;
+const SUMMED_WORDS: number = 3 * STRETCH_WORDS + 1;
+const STEP_BITS = 11;
+const STEP_ENTRIES = 1 << STEP_BITS;
+const STEP_MASK: number = STEP_ENTRIES - 1;
+const BYTE_ENTRIES = 256;
+
+/** Entry `step * 2048 + bits`: what the register becomes when a word comes in that has these bits alone. */
+const stepTable: Int32Array = makeTable(3, STEP_BITS, 4);
+/** Entry `byte * 256 + bits`: what a register with these bits alone becomes when ten words of zero come in. */
+const moveTable: Int32Array = makeTable(4, 8, 4 * STRETCH_WORDS);
+
+function makeTable(steps: number, bits: number, zeroBytes: number): Int32Array {
+  const made = new Int32Array(steps << bits);
+  for (let step = 0; step < steps; step += 1) {
+    for (let entry = 0; entry < 1 << bits; entry += 1) {
+      made[(step << bits) + entry] = feedZeros(entry << (step * bits), zeroBytes);
+    }
+  }
+  return made;
+}
+
+/** `crc32c` takes and gives the register's complement. */
+function feedZeros(register: number, bytes: number): number {
+  return ~crc32c(new Uint8Array(bytes), 0, bytes, ~register);
+}
+
+function take(register: number): number {
+  return (
+    stepTable[register & STEP_MASK] ^
+    stepTable[STEP_ENTRIES + ((register >>> STEP_BITS) & STEP_MASK)] ^
+    stepTable[2 * STEP_ENTRIES + (register >>> (2 * STEP_BITS))]
+  );
+}
+
+function move(register: number): number {
+  return (
+    moveTable[register & 0xff] ^
+    moveTable[BYTE_ENTRIES + ((register >>> 8) & 0xff)] ^
+    moveTable[2 * BYTE_ENTRIES + ((register >>> 16) & 0xff)] ^
+    moveTable[3 * BYTE_ENTRIES + (register >>> 24)]
+  );
+}
+
+/** The CRC32C of `words[start … start + 30]`, as a signed word. */
+export function crc32cOf31Words(words: Int32Array, start: number): number {
+  let first = take(~words[start]);
+  let second = 0;
+  let third = 0;
+  for (let at = start + 1; at <= start + STRETCH_WORDS; at += 1) {
+    first = take(first ^ words[at]);
+    second = take(second ^ words[at + STRETCH_WORDS]);
+    third = take(third ^ words[at + 2 * STRETCH_WORDS]);
+  }
+  return ~(move(move(first) ^ second) ^ third);
+}
+
+/** How many words {@link crc32cOf31Words} sums. */
+export const CRC32C_WORDS: number = SUMMED_WORDS;

@@ -1,0 +1,20 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { crc32c } from '../../src/base/crc32c.ts';
+import { CRC32C_WORDS, crc32cOf31Words } from '../../src/base/crc32c-words.ts';
+
+it('sums 31 words as crc32c sums their bytes, wherever they start', () => {
+  const anyWords = fc.int32Array({ minLength: CRC32C_WORDS, maxLength: CRC32C_WORDS + 9 });
+  fc.assert(
+    fc.property(anyWords, (words) => {
+      const start = words.length - CRC32C_WORDS;
+      const bytes = new Uint8Array(words.buffer, words.byteOffset + 4 * start, 4 * CRC32C_WORDS);
+      expect(crc32cOf31Words(words, start) >>> 0).toBe(crc32c(bytes));
+    }),
+  );
+});
+
+it('sums zeros and ones', () => {
+  expect(crc32cOf31Words(new Int32Array(31), 0) >>> 0).toBe(crc32c(new Uint8Array(124)));
+  expect(crc32cOf31Words(new Int32Array(31).fill(-1), 0) >>> 0).toBe(crc32c(new Uint8Array(124).fill(255)));
+});
