@@ -1,23 +1,16 @@
 import { InputError } from '../base/errors.ts';
-import { WORD_BYTES } from '../base/words.ts';
 import { isReplaceable, type ReplaceableStorage, type Storage } from '../storage/index.ts';
-import { DIGEST_WORDS } from './digest.ts';
+import { type EncodedFrames, ObservationEncoder, type ObservationEncoderOptions } from './encoder.ts';
 import type { EpochObservation, SlotRest } from './epoch.ts';
-import { FrameBuffer, type Salt } from './frame-buffer.ts';
-import { checkWord, writeEnd, writeEpochFacts, writeFaults, writeSlotRests } from './frame-payloads.ts';
+import type { Salt } from './frame-buffer.ts';
 import { type DeadSegments, LiveSegments } from './live-segments.ts';
-import { checkSnapshot, hasOverflowed, type ResolvedLayout, resolveLayout } from './observation.ts';
-import { DELTA_SLACK_BYTES, encodeDelta, findChangedRuns } from './state-delta.ts';
-import { StateDigests } from './state-sums.ts';
-import { EpochWord, epochFixedWords, FrameKind, StateEncoding } from './stream-format.ts';
+import { type ResolvedLayout, resolveLayout } from './observation.ts';
 import { encodeHeader, type ObservationMetadata } from './stream-header.ts';
 import { copyBytes, makePrefix, PREFIX_FRAMES, readBase } from './stream-prefix.ts';
 import { checkPair } from './word-pairs.ts';
 
 /** Settings that most writers leave alone. */
-export interface ObservationWriterOptions {
-  /** At least every so many epochs all words are written, so that a state is never far away. */
-  readonly keyframeInterval?: number;
+export interface ObservationWriterOptions extends ObservationEncoderOptions {
   /** All of the memory before the first epoch, if it is more than the snapshot shows. */
   readonly initialMemory?: Uint32Array;
   /** Dead bytes that are not worth a rewrite. */
@@ -26,7 +19,6 @@ export interface ObservationWriterOptions {
   readonly salt?: Salt;
 }
 
-const DEFAULT_KEYFRAME_INTERVAL = 64;
 const DEFAULT_MAX_DEAD_BYTES = 0x10_0000;
 
 /**
@@ -39,28 +31,16 @@ export class ObservationWriter {
   readonly layout: ResolvedLayout;
   readonly #storage: Storage;
   readonly #headerPayload: Uint8Array;
-  readonly #buffer: FrameBuffer;
-  readonly #digests: StateDigests;
-  /** The state after the last epoch. */
-  readonly #state: Uint32Array;
-  readonly #runs: Uint32Array;
-  readonly #keyframeInterval: number;
+  readonly #encoder: ObservationEncoder;
   readonly #maxDeadBytes: number;
   readonly #segments = new LiveSegments();
   /** Where the next frame goes. */
   #position = 0;
   #prefixBytes = 0;
   #sequence = 0;
-  #epochs = 0;
   #overwrittenEpochs = 0;
   #bearableDeadBytes: number;
-  #lastOrdinal = -1;
-  #nextRecord = 1;
   #firstLiveRecord = 0;
-  #sinceKeyframe = 0;
-  /** Rests of records that no epoch covers yet, rising. */
-  #pendingRests: number[] = [];
-  #lastRest = 0;
   #syncError: unknown;
   #isClosed = false;
 
@@ -71,20 +51,11 @@ export class ObservationWriter {
     options: ObservationWriterOptions,
   ) {
     this.layout = resolveLayout(metadata.layout);
-    checkSnapshot(this.layout, initialWords, 'the initial snapshot');
-    const keyframeInterval = options.keyframeInterval ?? DEFAULT_KEYFRAME_INTERVAL;
-    if (!Number.isInteger(keyframeInterval) || keyframeInterval < 1) {
-      throw new InputError(`the keyframe interval is ${keyframeInterval}`, 'use a whole number of epochs, at least 1.');
-    }
     this.#storage = storage;
     this.#headerPayload = encodeHeader(metadata);
-    this.#keyframeInterval = keyframeInterval;
     this.#maxDeadBytes = options.maxDeadBytes ?? DEFAULT_MAX_DEAD_BYTES;
     this.#bearableDeadBytes = this.#maxDeadBytes;
-    this.#buffer = new FrameBuffer(options.salt ?? randomSalt());
-    this.#state = initialWords.slice();
-    this.#runs = new Uint32Array(this.layout.snapshotWords + 1);
-    this.#digests = new StateDigests(this.layout, initialWords);
+    this.#encoder = new ObservationEncoder(this.layout, initialWords, options.salt ?? randomSalt(), options);
   }
 
   /**
@@ -110,7 +81,7 @@ export class ObservationWriter {
       );
     }
     const facts = { nextOrdinal: 0, overwrittenEpochs: 0, firstLiveRecord: 0 };
-    const { salt } = writer.#buffer;
+    const { salt } = writer.#encoder;
     const prefix = makePrefix(salt, 0, writer.#headerPayload, facts, initialWords, options.initialMemory);
     writer.#write(prefix, PREFIX_FRAMES);
     writer.#prefixBytes = prefix.length;
@@ -119,7 +90,7 @@ export class ObservationWriter {
 
   /** Epochs appended, those dropped since included. */
   get epochCount(): number {
-    return this.#epochs;
+    return this.#encoder.epochCount;
   }
 
   /** Epochs that are not in the storage any more. */
@@ -140,25 +111,9 @@ export class ObservationWriter {
    */
   appendEpoch(observation: EpochObservation): void {
     this.#checkOpen();
-    this.#checkEpoch(observation);
-    const { ordinal, firstRecord, recordCount, words, faults = [] } = observation;
-    this.#buffer.clear();
-    if (faults.length > 0) writeFaults(this.#buffer, this.#sequence, ordinal, faults);
-    const runsLength = findChangedRuns(this.#state, words, this.#runs);
-    this.#digests.advance(this.#state, words, this.#runs, runsLength);
-    const isKeyframe = this.#makeEpoch(observation, runsLength, this.#sequence + (faults.length > 0 ? 1 : 0));
-    this.#writeBuffer(faults.length > 0 ? 2 : 1);
-
-    this.#digests.commit();
-    this.#state.set(words);
-    this.#sinceKeyframe = isKeyframe ? 0 : this.#sinceKeyframe + 1;
-    this.#epochs++;
-    this.#lastOrdinal = ordinal;
-    this.#nextRecord = firstRecord + recordCount;
-    if (this.#pendingRests.length > 0) {
-      this.#pendingRests = this.#pendingRests.filter((sequence) => sequence >= this.#nextRecord);
-    }
-    this.#segments.touch(recordCount > 0 ? this.#nextRecord - 1 : firstRecord);
+    const { ordinal, firstRecord, recordCount } = observation;
+    this.#writeFrames(this.#encoder.epoch(observation, this.#sequence));
+    this.#segments.touch(recordCount > 0 ? firstRecord + recordCount - 1 : firstRecord);
     this.#segments.close(ordinal, this.#position, this.#sequence);
   }
 
@@ -173,22 +128,8 @@ export class ObservationWriter {
   appendSlotRest(...rests: readonly SlotRest[]): void {
     this.#checkOpen();
     if (rests.length === 0) return;
-    let last = Math.max(this.#lastRest, this.#nextRecord - 1);
-    for (const { sequence } of rests) {
-      if (sequence <= last) {
-        throw new InputError(
-          `the rest of record ${sequence} comes too late: record ${last} has had its turn`,
-          'append the rests in the order of the records, and before their epoch.',
-        );
-      }
-      last = sequence;
-    }
-    this.#buffer.clear();
-    writeSlotRests(this.#buffer, this.#sequence, rests);
-    this.#writeBuffer(1);
-    this.#lastRest = last;
-    this.#segments.touch(last);
-    for (const { sequence } of rests) this.#pendingRests.push(sequence);
+    this.#writeFrames(this.#encoder.slotRests(rests, this.#sequence));
+    this.#segments.touch(rests[rests.length - 1].sequence);
   }
 
   /**
@@ -235,9 +176,7 @@ export class ObservationWriter {
   close(): void {
     if (this.#isClosed) return;
     try {
-      this.#buffer.clear();
-      writeEnd(this.#buffer, this.#sequence, { epochs: this.#epochs, records: this.#nextRecord - 1 });
-      this.#writeBuffer(1);
+      this.#writeFrames(this.#encoder.end(this.#sequence));
       this.sync();
     } finally {
       this.#isClosed = true;
@@ -250,72 +189,9 @@ export class ObservationWriter {
     throw new InputError(`the observation stream \`${this.#storage.label}\` is closed`, 'append before you close it.');
   }
 
-  #checkEpoch(observation: EpochObservation): void {
-    const { ordinal, firstRecord, recordCount } = observation;
-    checkWord(ordinal, 'the ordinal of an epoch');
-    checkPair(firstRecord, 1, 'the first record of an epoch');
-    checkWord(recordCount, 'the record count of an epoch');
-    checkPair(firstRecord + recordCount, 1, 'the last record of an epoch');
-    for (const field of ['deviceEpoch', 'done', 'faulted', 'pending'] as const) checkWord(observation[field], field);
-    for (const digest of [observation.faultDigest, observation.recordsDigest]) {
-      checkWord(digest[0], 'a word of a digest');
-      checkWord(digest[1], 'a word of a digest');
-    }
-    checkSnapshot(this.layout, observation.words);
-    if (ordinal <= this.#lastOrdinal || firstRecord < this.#nextRecord) {
-      throw new InputError(
-        `epoch ${ordinal} from record ${firstRecord} does not come after epoch ${this.#lastOrdinal}, which ended before record ${this.#nextRecord}`,
-        'append epochs in the order of their records, each once.',
-      );
-    }
-  }
-
-  /** Makes an epoch's frame and returns whether it holds the whole state. */
-  #makeEpoch(observation: EpochObservation, runsLength: number, sequence: number): boolean {
-    const fixedBytes = epochFixedWords(this.layout.regions.length) * WORD_BYTES;
-    const keyframeBytes = this.layout.snapshotWords * WORD_BYTES;
-    const at = this.#buffer.reserve(fixedBytes + keyframeBytes + DELTA_SLACK_BYTES);
-    this.#writeFixedPart(at, observation);
-    const { bytes, words } = this.#buffer;
-    const start = at * WORD_BYTES + fixedBytes;
-    const isDue = this.#sinceKeyframe + 1 >= this.#keyframeInterval;
-    const end = isDue
-      ? -1
-      : encodeDelta(this.#state, observation.words, this.#runs, runsLength, bytes, start, start + keyframeBytes);
-    const isKeyframe = end < 0;
-    if (isKeyframe) words.set(observation.words, start / WORD_BYTES);
-    words[at + EpochWord.STATE_ENCODING] = isKeyframe ? StateEncoding.KEYFRAME : StateEncoding.DELTA;
-    const stateBytes = isKeyframe ? keyframeBytes : end - start;
-    this.#buffer.seal(FrameKind.EPOCH, fixedBytes + stateBytes, sequence);
-    return isKeyframe;
-  }
-
-  #writeFixedPart(at: number, observation: EpochObservation): void {
-    const { words } = this.#buffer;
-    const { regions } = this.layout;
-    const { firstRecord, recordCount, faults = [] } = observation;
-    const digestWordCount = regions.length * DIGEST_WORDS;
-    writeEpochFacts(words, at, observation);
-    words.set(this.#digests.next.subarray(digestWordCount), at + EpochWord.STATE_DIGEST);
-    words[at + EpochWord.REGION_COUNT] = regions.length;
-    words[at + EpochWord.FAULT_ENTRY_COUNT] = faults.length;
-    words[at + EpochWord.SLOT_REST_COUNT] = this.#countRests(firstRecord, firstRecord + recordCount);
-    words.set(this.#digests.next.subarray(0, digestWordCount), at + EpochWord.REGION_DIGESTS);
-    const overflowAt = at + EpochWord.REGION_DIGESTS + digestWordCount;
-    words.fill(0, overflowAt, at + epochFixedWords(regions.length));
-    for (let region = 0; region < regions.length; region++) {
-      if (hasOverflowed(regions[region], observation.words)) words[overflowAt + (region >>> 5)] |= 1 << (region & 31);
-    }
-  }
-
-  #countRests(firstRecord: number, endRecord: number): number {
-    let count = 0;
-    for (const sequence of this.#pendingRests) if (sequence >= firstRecord && sequence < endRecord) count++;
-    return count;
-  }
-
-  #writeBuffer(frames: number): void {
-    this.#write(this.#buffer.bytes.subarray(0, this.#buffer.length), frames);
+  #writeFrames({ bytes, frames }: EncodedFrames): void {
+    this.#write(bytes, frames);
+    this.#encoder.accept();
   }
 
   /** Writes whole frames where the stream ends. */
@@ -344,7 +220,7 @@ export class ObservationWriter {
     const facts = { nextOrdinal: dead.lastOrdinal + 1, overwrittenEpochs, firstLiveRecord: this.#firstLiveRecord };
     const base = readBase(storage, dead.lastOrdinal);
     const sequence = dead.nextSequence - PREFIX_FRAMES;
-    const prefix = makePrefix(this.#buffer.salt, sequence, this.#headerPayload, facts, base.snapshot, base.memory);
+    const prefix = makePrefix(this.#encoder.salt, sequence, this.#headerPayload, facts, base.snapshot, base.memory);
     storage.replaceWith((fresh) => {
       fresh.writeAt(prefix, 0);
       copyBytes(storage, dead.end, this.#position, fresh, prefix.length);
