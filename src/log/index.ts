@@ -10,10 +10,19 @@ export {
   type TruncatedHeaderKind,
   ZeroCapacityError,
 } from './errors.ts';
-export { FINDING_SEVERITIES, type Finding, type FindingKind, type Severity } from './findings.ts';
+export {
+  FINDING_SEVERITIES,
+  type Finding,
+  type FindingKind,
+  listPositions,
+  type PositionList,
+  type Severity,
+} from './findings.ts';
 export { type LogHeader, readHeader } from './header.ts';
 export { checkCapacity, type OpenOptions } from './open-log.ts';
 export {
+  COLUMN_BYTES_PER_RECORD,
+  FAILURE_BYTES_PER_RECORD,
   FAILURE_CLASS_NAMES,
   type FailureClassName,
   FailureColumns,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-export const spec = readFileSync(new URL('../../../spec/log-v2.md', import.meta.url), 'utf8');
+export const spec: string = readFileSync(new URL('../../../spec/log-v2.md', import.meta.url), 'utf8');
 
 /** The rows of the first table after a text, cells trimmed and without backquotes. */
 export function tableAfter(mark: string): string[][] {

@@ -1,0 +1,226 @@
+/** Records of a v2 log by the million, as columns. */
+
+import {
+  COLUMN_BYTES_PER_RECORD,
+  FAILURE_BYTES_PER_RECORD,
+  FailureColumns,
+  RECORD_ARGUMENT_COUNT,
+  RecordColumns,
+} from '../log/index.ts';
+import { Priority } from '../protocol/index.ts';
+import { FLIGHT_ARGUMENT_COUNT, RecordWord } from './layout.ts';
+import { readSignedPair } from './pairs.ts';
+import type { FlightRecord } from './record.ts';
+
+/** What v1 columns have no room for: a word for the priority, then the arguments from 4 on. */
+const REST_WORDS: number = 1 + FLIGHT_ARGUMENT_COUNT - RECORD_ARGUMENT_COUNT;
+
+/**
+ * Records in the order of their sequence numbers.
+ *
+ * They are v1 columns and more, so that whatever goes through the one goes through the other; `args` has the first four
+ * arguments, `argument` all of them.
+ */
+export class FlightColumns extends RecordColumns {
+  /** Rising. Whole numbers, exact up to 2⁵³ − 1. */
+  readonly sequence: Float64Array;
+  /** Priority and arguments 4 to 11, nine words a record; undefined if all are normal and zero. */
+  readonly rest: Uint32Array | undefined;
+
+  constructor(
+    buffer: ArrayBuffer,
+    stride: number,
+    length: number,
+    sequence: Float64Array,
+    rest: Uint32Array | undefined,
+    failure: FailureColumns | undefined,
+  ) {
+    super(buffer, stride, length, failure);
+    this.sequence = sequence.subarray(0, length);
+    this.rest = rest?.subarray(0, length * REST_WORDS);
+  }
+
+  /** The priority of the record at `index`. */
+  priority(index: number): number {
+    return this.rest === undefined ? Priority.NORMAL : this.rest[index * REST_WORDS];
+  }
+
+  /** Argument 0 … 11 of the record at `index`. */
+  argument(index: number, argument: number): number {
+    if (argument < RECORD_ARGUMENT_COUNT) return this.args[index * RECORD_ARGUMENT_COUNT + argument];
+    return this.rest === undefined ? 0 : this.rest[index * REST_WORDS + 1 + argument - RECORD_ARGUMENT_COUNT];
+  }
+
+  /**
+   * The record at `index` with all that v2 keeps of it; `record` has what v1 keeps.
+   *
+   * @throws InputError if there is no such record.
+   */
+  fullRecord(index: number): FlightRecord {
+    const record = this.record(index);
+    const args = Array.from({ length: FLIGHT_ARGUMENT_COUNT }, (_, argument) => this.argument(index, argument));
+    return { ...record, sequence: this.sequence[index], priority: this.priority(index), args };
+  }
+
+  /** The index of the record with a sequence number; undefined if it is not here. */
+  indexOfSequence(sequence: number): number | undefined {
+    const index = lowerBound(this.length, (at) => this.sequence[at] < sequence);
+    return this.sequence[index] === sequence ? index : undefined;
+  }
+}
+
+/** The first of `length` indices for which `isBefore` does not hold, if it holds for all before some index. */
+export function lowerBound(length: number, isBefore: (index: number) => boolean): number {
+  let [first, end] = [0, length];
+  while (first < end) {
+    const middle = Math.floor((first + end) / 2);
+    if (isBefore(middle)) first = middle + 1;
+    else end = middle;
+  }
+  return first;
+}
+
+/** Takes valid records out of a log's rows. */
+export class FlightCollector {
+  length = 0;
+  readonly #stride: number;
+  readonly #columns: RecordColumns;
+  readonly #sequence: Float64Array;
+  #rest: Uint32Array | undefined;
+  #failure: FailureColumns | undefined;
+  // Signed views: which bits they are does not change, and the compiler then never widens a word to a double.
+  readonly #timestamp: Int32Array;
+  readonly #slotIndex: Int32Array;
+  readonly #tenantId: Int32Array;
+  readonly #opcode: Int32Array;
+  readonly #args: Int32Array;
+  readonly #epoch: Int32Array;
+  readonly #position: Int32Array;
+
+  /** Room for `records` of them. */
+  constructor(records: number) {
+    this.#stride = records;
+    this.#columns = new RecordColumns(new ArrayBuffer(records * COLUMN_BYTES_PER_RECORD), records, records);
+    this.#sequence = new Float64Array(records);
+    this.#timestamp = signed(this.#columns.timestampWords);
+    this.#slotIndex = signed(this.#columns.slotIndex);
+    this.#tenantId = signed(this.#columns.tenantId);
+    this.#opcode = signed(this.#columns.opcode);
+    this.#args = signed(this.#columns.args);
+    this.#epoch = signed(this.#columns.epoch);
+    this.#position = signed(this.#columns.position);
+  }
+
+  /** Takes the record at `rows[start]`, which lies at `position`. */
+  take(rows: Int32Array, start: number, position: number): void {
+    const index = this.length;
+    this.#sequence[index] = readSignedPair(rows, start + RecordWord.SEQUENCE);
+    this.#timestamp[2 * index] = rows[start + RecordWord.TIMESTAMP];
+    this.#timestamp[2 * index + 1] = rows[start + RecordWord.TIMESTAMP + 1];
+    this.#slotIndex[index] = rows[start + RecordWord.SLOT_INDEX];
+    this.#tenantId[index] = rows[start + RecordWord.TENANT];
+    this.#opcode[index] = rows[start + RecordWord.OPCODE];
+    for (let argument = 0; argument < RECORD_ARGUMENT_COUNT; argument += 1) {
+      this.#args[RECORD_ARGUMENT_COUNT * index + argument] = rows[start + RecordWord.ARGS + argument];
+    }
+    this.#epoch[index] = rows[start + RecordWord.EPOCH];
+    this.#position[index] = position;
+    if (this.#rest !== undefined || hasRest(rows, start)) this.#takeRest(rows, start, index);
+    if (hasEvidence(rows, start)) this.#takeEvidence(rows, start, index);
+    this.length = index + 1;
+  }
+
+  /** The columns in the order of the sequence numbers. The collector is not to be fed any more. */
+  finish(): FlightColumns {
+    const stride = this.#stride;
+    const failure = this.#failure && new FailureColumns(this.#failure.buffer, stride, this.length);
+    const columns = new FlightColumns(this.#columns.buffer, stride, this.length, this.#sequence, this.#rest, failure);
+    sortBySequence(columns);
+    return columns;
+  }
+
+  #takeRest(rows: Int32Array, start: number, index: number): void {
+    this.#rest ??= blankRests(this.#stride);
+    const at = index * REST_WORDS;
+    this.#rest[at] = rows[start + RecordWord.PRIORITY];
+    for (let word = 1; word < REST_WORDS; word += 1) {
+      this.#rest[at + word] = rows[start + RecordWord.ARGS + RECORD_ARGUMENT_COUNT - 1 + word];
+    }
+  }
+
+  #takeEvidence(rows: Int32Array, start: number, index: number): void {
+    const stride = this.#stride;
+    this.#failure ??= new FailureColumns(new ArrayBuffer(stride * FAILURE_BYTES_PER_RECORD), stride, stride);
+    const failure = this.#failure;
+    failure.slotStatus[index] = rows[start + RecordWord.SLOT_STATUS];
+    failure.failureClass[index] = rows[start + RecordWord.FAILURE_CLASS];
+    failure.backendCode[index] = rows[start + RecordWord.BACKEND_CODE];
+    failure.outputDigestWords[2 * index] = rows[start + RecordWord.OUTPUT_DIGEST];
+    failure.outputDigestWords[2 * index + 1] = rows[start + RecordWord.OUTPUT_DIGEST + 1];
+  }
+}
+
+function blankRests(records: number): Uint32Array {
+  const rest = new Uint32Array(records * REST_WORDS);
+  for (let at = 0; at < rest.length; at += REST_WORDS) rest[at] = Priority.NORMAL;
+  return rest;
+}
+
+function hasRest(rows: Int32Array, start: number): boolean {
+  let bits = rows[start + RecordWord.PRIORITY] ^ Priority.NORMAL;
+  for (let argument = RECORD_ARGUMENT_COUNT; argument < FLIGHT_ARGUMENT_COUNT; argument += 1) {
+    bits |= rows[start + RecordWord.ARGS + argument];
+  }
+  return bits !== 0;
+}
+
+function hasEvidence(rows: Int32Array, start: number): boolean {
+  const bits =
+    rows[start + RecordWord.SLOT_STATUS] |
+    rows[start + RecordWord.FAILURE_CLASS] |
+    rows[start + RecordWord.BACKEND_CODE] |
+    rows[start + RecordWord.OUTPUT_DIGEST] |
+    rows[start + RecordWord.OUTPUT_DIGEST + 1];
+  return bits !== 0;
+}
+
+function signed(words: Uint32Array): Int32Array {
+  return new Int32Array(words.buffer, words.byteOffset, words.length);
+}
+
+/** In place. A log that was read from the right position on is in order already, any other but a strange one is rotated. */
+function sortBySequence(columns: FlightColumns): void {
+  const { sequence, length } = columns;
+  let isSorted = true;
+  for (let index = 1; index < length && isSorted; index += 1) isSorted = sequence[index - 1] < sequence[index];
+  if (isSorted) return;
+  const order = Uint32Array.from({ length }, (_, index) => index).sort(
+    (left, right) => sequence[left] - sequence[right],
+  );
+  for (const [column, perRecord] of allColumns(columns)) {
+    const held = column.slice();
+    for (let index = 0; index < length; index += 1) {
+      for (let word = 0; word < perRecord; word += 1) {
+        column[index * perRecord + word] = held[order[index] * perRecord + word];
+      }
+    }
+  }
+}
+
+function allColumns(columns: FlightColumns): [Uint32Array | Float64Array, number][] {
+  const { failure, rest } = columns;
+  const all: [Uint32Array | Float64Array, number][] = [
+    [columns.sequence, 1],
+    [columns.timestampWords, 2],
+    [columns.args, RECORD_ARGUMENT_COUNT],
+  ];
+  for (const column of [columns.slotIndex, columns.tenantId, columns.opcode, columns.epoch, columns.position]) {
+    all.push([column, 1]);
+  }
+  if (rest !== undefined) all.push([rest, REST_WORDS]);
+  if (failure !== undefined) {
+    all.push([failure.outputDigestWords, 2]);
+    for (const column of [failure.slotStatus, failure.failureClass, failure.backendCode]) all.push([column, 1]);
+  }
+  return all;
+}
