@@ -8,6 +8,7 @@ export {
   RecordingSession,
   type RecordSink,
   type SessionOptions,
+  type SlotRecord,
   type SlotRequest,
 } from './session.ts';
 export { SlotLineError } from './slot-line-error.ts';

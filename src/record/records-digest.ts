@@ -15,15 +15,15 @@ export class RecordsDigest {
   readonly #digest = new Uint32Array(DIGEST_WORDS);
   #count = 0;
 
-  /** Adds a record; the order counts. */
-  add(record: LogRecord): void {
+  /** Adds a record; the order counts. Of its arguments those that a v1 record has. */
+  add(record: Omit<LogRecord, 'args'> & { readonly args: readonly number[] }): void {
     const words = this.#words;
     words[0] = Number(record.timestampNs & 0xffff_ffffn);
     words[1] = Number(record.timestampNs >> 32n);
     words[2] = record.slotIndex;
     words[3] = record.tenantId;
     words[4] = record.opcode;
-    words.set(record.args, 5);
+    for (let argument = 0; argument < 4; argument += 1) words[5 + argument] = record.args[argument] ?? 0;
     words[9] = record.epoch;
     this.#addWords();
   }

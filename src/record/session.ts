@@ -32,11 +32,28 @@ export interface SlotRequest {
   readonly args?: readonly number[];
 }
 
-/** Where records go: a `RingLog`, or anything that keeps them in order. */
-export interface RecordSink {
+/** What is recorded of a slot. A v1 log takes four arguments and no priority. */
+export interface SlotRecord extends Omit<LogRecord, 'args'> {
+  readonly args: readonly number[];
+  readonly priority?: number;
+}
+
+/** Where records go: a log of either version, or anything that keeps them in order. */
+export type RecordSink = ShortRecordSink | WholeRecordSink;
+
+/** Takes what a v1 record has room for; the rest goes to the observations. */
+interface ShortRecordSink {
   /** Records that it keeps before the newest overwrites the oldest. */
   readonly capacity: number;
+  readonly keepsWholeSlots?: false;
   appendMany(records: readonly LogRecord[]): unknown;
+}
+
+/** Takes all that a slot has. */
+interface WholeRecordSink {
+  readonly capacity: number;
+  readonly keepsWholeSlots: true;
+  appendMany(records: readonly SlotRecord[]): unknown;
 }
 
 /** Where observations go: an `ObservationWriter`, or anything that keeps them. */
@@ -91,7 +108,7 @@ export class RecordingSession {
   #unwritten: (() => void) | undefined;
   readonly #recordsDigest = new RecordsDigest();
   /** Records that are not in the digest yet: lanes need not wait for it. */
-  #undigested: LogRecord[] = [];
+  #undigested: SlotRecord[] = [];
   /** 1 for slots that the host may not write now. */
   readonly #busy: Uint8Array;
   #nextSlot = 0;
@@ -252,10 +269,7 @@ export class RecordingSession {
     if (batch.length === 0) return;
     const epoch = this.#epoch;
     const firstSequence = this.#recordCount + 1;
-    // One time for all: they go out together, and reading a clock takes longer than writing a record.
-    const timestampNs = this.#clock();
-    const records = batch.map((placed) => this.#record(placed, timestampNs));
-    this.#options.log?.appendMany(records);
+    const records = this.#appendRecords(batch);
     // They are in the log, and count, whatever becomes of their slots.
     this.#recordCount += batch.length;
     epoch.recordCount += batch.length;
@@ -273,22 +287,26 @@ export class RecordingSession {
     }
   }
 
-  #record({ slotIndex, slot }: PlacedSlot, timestampNs: bigint): LogRecord {
-    const { args } = slot;
-    return {
-      timestampNs,
-      slotIndex,
-      tenantId: slot.tenant,
-      opcode: slot.opcode,
-      args: [args[0] ?? 0, args[1] ?? 0, args[2] ?? 0, args[3] ?? 0],
-      epoch: this.#epoch.deviceEpoch,
-    };
+  /** Writes the records of a batch, and gives them back. */
+  #appendRecords(batch: readonly PlacedSlot[]): readonly SlotRecord[] {
+    const { log } = this.#options;
+    const epoch = this.#epoch.deviceEpoch;
+    // One time for all: they go out together, and reading a clock takes longer than writing a record.
+    const timestampNs = this.#clock();
+    if (log?.keepsWholeSlots === true) {
+      const records = batch.map((placed) => wholeRecord(placed, timestampNs, epoch));
+      log.appendMany(records);
+      return records;
+    }
+    const records = batch.map((placed) => shortRecord(placed, timestampNs, epoch));
+    log?.appendMany(records);
+    return records;
   }
 
   /** A v1 record has no room for a priority and for more than four arguments; the stream keeps them where they matter. */
   #keepRests(batch: readonly PlacedSlot[], firstSequence: number): void {
     const observations = this.#observations;
-    if (observations === undefined) return;
+    if (observations === undefined || this.#options.log?.keepsWholeSlots === true) return;
     const rests: SlotRest[] = [];
     for (const [index, { slot }] of batch.entries()) {
       if (hasRest(slot)) rests.push(restOf(slot, firstSequence + index));
@@ -387,6 +405,23 @@ function restOf(slot: Slot, sequence: number): SlotRest {
 interface PlacedSlot {
   readonly slotIndex: number;
   readonly slot: Slot;
+}
+
+function wholeRecord({ slotIndex, slot }: PlacedSlot, timestampNs: bigint, epoch: number): SlotRecord {
+  const { tenant: tenantId, opcode, priority, args } = slot;
+  return { timestampNs, slotIndex, tenantId, opcode, priority, args, epoch };
+}
+
+function shortRecord({ slotIndex, slot }: PlacedSlot, timestampNs: bigint, epoch: number): LogRecord {
+  const { tenant: tenantId, opcode, args } = slot;
+  return {
+    timestampNs,
+    slotIndex,
+    tenantId,
+    opcode,
+    args: [args[0] ?? 0, args[1] ?? 0, args[2] ?? 0, args[3] ?? 0],
+    epoch,
+  };
 }
 
 /** An epoch that slots are still published in. */
