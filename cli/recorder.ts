@@ -9,7 +9,7 @@ import type { Backend } from '../src/backend/index.ts';
 import { type Kernel, kernelToJson } from '../src/kernel/index.ts';
 import type { LogRecord } from '../src/log/index.ts';
 import { ObservationWriter } from '../src/observe/index.ts';
-import { RecordingSession, type RecordSink } from '../src/record/index.ts';
+import { RecordingSession } from '../src/record/index.ts';
 
 export class Recorder {
   readonly session: RecordingSession;
@@ -61,7 +61,7 @@ export class Recorder {
  * Both files of a recording, from before they exist: a session wants its log when it starts, and they must not replace
  * anything until the backend has shown that it works.
  */
-class FilesToBe implements RecordSink {
+class FilesToBe {
   readonly capacity: number;
   readonly #logPath: string;
   readonly #mayReplace: boolean;

@@ -360,7 +360,7 @@ export class RecordingSession {
     return kernel !== undefined && findOpcode(kernel, Opcode.BATCH_FENCE) !== undefined;
   }
 
-  #check(request: SlotRequest): Slot {
+  #check(request: SlotRequest): OwnSlot {
     const { opcode, tenant = 0, priority = Priority.NORMAL, args = [] } = request;
     for (const [name, value] of [
       ['opcode', opcode],
@@ -402,9 +402,14 @@ function restOf(slot: Slot, sequence: number): SlotRest {
   return { sequence, priority: slot.priority, arguments: rest };
 }
 
+/** A slot of its own, which its publisher cannot change any more. */
+interface OwnSlot extends Slot {
+  readonly args: readonly number[];
+}
+
 interface PlacedSlot {
   readonly slotIndex: number;
-  readonly slot: Slot;
+  readonly slot: OwnSlot;
 }
 
 function wholeRecord({ slotIndex, slot }: PlacedSlot, timestampNs: bigint, epoch: number): SlotRecord {
