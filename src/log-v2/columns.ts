@@ -188,15 +188,18 @@ function signed(words: Uint32Array): Int32Array {
   return new Int32Array(words.buffer, words.byteOffset, words.length);
 }
 
-/** In place. A log that was read from the right position on is in order already, any other but a strange one is rotated. */
+/** In place. A log that was read from the right position on is in order already; any other is rotated, or it is strange. */
 function sortBySequence(columns: FlightColumns): void {
   const { sequence, length } = columns;
-  let isSorted = true;
-  for (let index = 1; index < length && isSorted; index += 1) isSorted = sequence[index - 1] < sequence[index];
-  if (isSorted) return;
-  const order = Uint32Array.from({ length }, (_, index) => index).sort(
-    (left, right) => sequence[left] - sequence[right],
-  );
+  let descent = 1;
+  while (descent < length && sequence[descent - 1] < sequence[descent]) descent += 1;
+  if (descent >= length) return;
+  const order = Uint32Array.from({ length }, (_, index) => (index + descent) % length);
+  for (let index = 1; index < length; index += 1) {
+    if (sequence[order[index - 1]] < sequence[order[index]]) continue;
+    order.sort((left, right) => sequence[left] - sequence[right]);
+    break;
+  }
   for (const [column, perRecord] of allColumns(columns)) {
     const held = column.slice();
     for (let index = 0; index < length; index += 1) {
