@@ -24,7 +24,7 @@ export interface Mapping {
  * `Storage` is a medium.
  */
 export interface Medium extends Storage {
-  readonly mapping?: Mapping;
+  readonly mapping?: Mapping | undefined;
 }
 
 /** Where the calls and stores of a medium can be watched. */
