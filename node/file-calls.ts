@@ -54,11 +54,6 @@ export const systemCalls: FileCalls = {
   },
 };
 
-/** A copy of calls for a machine without koffi. */
-export function withoutNative(calls: FileCalls, reason: string): FileCalls {
-  return { ...calls, withoutNative: reason, allocate: () => {} };
-}
-
 function native(): NativeCalls {
   const support = nativeSupport();
   if ('calls' in support) return support.calls;

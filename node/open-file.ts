@@ -67,7 +67,7 @@ export class OpenFile implements Storage {
   }
 
   /**
-   * Makes an empty file `bytes` long, of zeros that are on the disk.
+   * Makes a file `bytes` long: from `start` on, where it ends now, with zeros that are on the disk.
    *
    * Space is taken first, so that a disk that is too full says so at once and the file lies in one piece. The zeros are
    * written all the same: blocks that are only set aside have to be entered as written later, each time a page reaches
@@ -75,7 +75,7 @@ export class OpenFile implements Storage {
    *
    * @throws StorageError, with the file as it was or of some length below.
    */
-  fillWithZeros(bytes: number): void {
+  fillWithZeros(bytes: number, start = 0): void {
     this.#call('allocate', (descriptor) => {
       try {
         this.calls.allocate(descriptor, bytes);
@@ -83,8 +83,8 @@ export class OpenFile implements Storage {
         if (!hasCode(cause, 'EOPNOTSUPP') && !hasCode(cause, 'EINVAL') && !hasCode(cause, 'ENOSYS')) throw cause;
       }
     });
-    const zeros = new Uint8Array(Math.min(bytes, ZEROS_BYTES));
-    for (let position = 0; position < bytes; position += zeros.length) {
+    const zeros = new Uint8Array(Math.min(bytes - start, ZEROS_BYTES));
+    for (let position = start; position < bytes; position += zeros.length) {
       this.writeRange(zeros, 0, Math.min(zeros.length, bytes - position), position);
     }
   }

@@ -42,8 +42,10 @@ export function livenessOf(other: ProcessIdentity, own: ProcessIdentity = ownIde
   if (other.pidNamespace !== own.pidNamespace) return 'unknown';
   if (!isNumberInUse(other.pid)) return 'dead';
   const status = statusOf(other.pid);
-  if (status === undefined || other.startTicks === undefined) return 'alive';
-  return status.startTicks === other.startTicks && !status.isZombie ? 'alive' : 'dead';
+  // Nobody can say more than that the number is in use.
+  if (status === undefined) return 'alive';
+  const isSame = other.startTicks === undefined || status.startTicks === other.startTicks;
+  return isSame && !status.isZombie ? 'alive' : 'dead';
 }
 
 function isNumberInUse(pid: number): boolean {

@@ -2,11 +2,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FileCalls, systemCalls, withoutNative } from '../../node/file-calls.ts';
+import { type FileCalls, systemCalls } from '../../node/file-calls.ts';
 import { LockedError } from '../../node/file-lock.ts';
 import { LockedFile } from '../../node/locked-file.ts';
 import { StorageError } from '../../src/storage/index.ts';
-import { type Failure, TracedCalls } from './traced-calls.ts';
+import { type Failure, TracedCalls, withoutKoffi } from './traced-calls.ts';
 
 const BYTES = 16_384;
 const CONTENT = 'what it starts with';
@@ -55,7 +55,7 @@ function countCalls(base: FileCalls): number {
 
 const BASES: readonly (readonly [string, FileCalls])[] = [
   ['with koffi', systemCalls],
-  ['without koffi', withoutNative(systemCalls, 'left out by the test')],
+  ['without koffi', withoutKoffi()],
 ];
 
 it('finds koffi on this machine', () => {

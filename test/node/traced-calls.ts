@@ -68,3 +68,8 @@ export class TracedCalls {
     return run();
   }
 }
+
+/** The calls of a machine without koffi. */
+export function withoutKoffi(calls: FileCalls = systemCalls): FileCalls {
+  return { ...calls, withoutNative: 'left out by the test', allocate: () => {} };
+}
