@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -304,5 +304,32 @@ describe('the choice of access', () => {
     expect(() => medium.resize(size - 4096)).toThrow(/^truncate on `.*` failed: EBUSY.*Fix: /);
     log.close();
     expect(fs.statSync(file).size).toBe(size);
+  });
+});
+
+describe('a disk that is full', () => {
+  it.for(ACCESSES)('is noticed when a log is made, and never by an append, %s', (access, context) => {
+    const mount = path.join(folder, 'small');
+    fs.mkdirSync(mount);
+    const isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', mount]).status === 0;
+    if (!isMounted) context.skip('needs to be allowed to mount a file system');
+    try {
+      file = path.join(mount, 'run.vrrl');
+      const tooLarge = () => createFlightLogFile(file, { ...OPTIONS, capacity: 4_096 }, { access });
+      expect(tooLarge).toThrow(/^allocate on `.*` failed: ENOSPC.*Fix: free some disk space/);
+      expect(fs.readdirSync(mount)).toEqual([]);
+      const { log } = createFlightLogFile(file, { ...OPTIONS, capacity: 256 }, { access });
+      expect(() => fs.writeFileSync(path.join(mount, 'filler'), Buffer.alloc(262_144))).toThrow('ENOSPC');
+      for (let number = 1; number <= 600; number += 1) log.append(makeEntry(number));
+      log.sync();
+      log.close();
+      const { log: again } = openFlightLogFile(file, {}, { access });
+      again.append(makeEntry(601));
+      again.close();
+      expect(provenNumbers()).toEqual(Array.from({ length: 256 }, (_, index) => 346 + index));
+    } finally {
+      // A mapping that was not collected yet may still be there.
+      spawnSync('umount', ['--lazy', mount]);
+    }
   });
 });
