@@ -18,11 +18,11 @@ import {
   RecordWord,
   wordOf,
 } from './layout.ts';
-import type { Mapping, Medium } from './medium.ts';
+import type { Medium } from './medium.ts';
 import { encodeMetadata, type FlightMetadata, saltOf } from './metadata.ts';
 import { writePair } from './pairs.ts';
 import { checkEntry, type FlightEntry, storeEntry } from './record.ts';
-import { RecordStore } from './record-store.ts';
+import { HIGH_WORD_SCALE, RecordStore, type StoreListener } from './record-store.ts';
 import { type RecoveredLog, type RecoveryOptions, recoverFlightLog } from './recovery.ts';
 import { type FlightLoss, type FlightScan, type FlightScanOptions, scanFlightLog } from './scan.ts';
 import { type Id, newSuperblockWords, readSuperblock, SuperblockWriter } from './superblock.ts';
@@ -79,7 +79,9 @@ export class FlightLog {
   /** What opening found lost that no opening before it had counted; undefined for a new log. */
   readonly recoveredLoss: FlightLoss | undefined;
   readonly #medium: Medium;
-  readonly #mapping: Mapping | undefined;
+  /** The mapping's words; undefined if there is none. */
+  readonly #words: Int32Array | undefined;
+  readonly #onStored: StoreListener | undefined;
   readonly #geometry: FlightGeometry;
   readonly #superblocks: SuperblockWriter;
   readonly #journal: JournalRing;
@@ -101,7 +103,8 @@ export class FlightLog {
     this.recovered = recovered?.findings ?? [];
     this.recoveredLoss = recovered?.freshLoss;
     this.#medium = medium;
-    this.#mapping = medium.mapping;
+    this.#words = medium.mapping?.words;
+    this.#onStored = medium.mapping?.onStored;
     this.#geometry = geometry;
     this.#superblocks = superblocks;
     this.#journal = journal;
@@ -199,15 +202,20 @@ export class FlightLog {
    */
   appendWords(body: Uint32Array, start: number): void {
     if (this.#end !== undefined) throw this.#end;
-    const mapping = this.#mapping;
-    if (mapping === undefined) {
+    const words = this.#words;
+    if (words === undefined) {
       this.#appendToFile(1, () => start, body);
       return;
     }
     const base = this.#slotsWord + this.#position * FLIGHT_RECORD_WORDS;
-    this.#store.storeMapped(body, start, mapping, base);
+    const onStored = this.#onStored;
+    if (onStored === undefined) this.#store.storeMapped(body, start, words, base);
+    else this.#store.storeTraced(body, start, words, base, onStored);
     this.#position = this.#position + 1 === this.capacity ? 0 : this.#position + 1;
-    this.#hintMapped(mapping);
+    const newest = this.#store.next - 1;
+    words[this.#hintsWord] = newest | 0;
+    words[this.#hintsWord + 1] = (newest * HIGH_WORD_SCALE) | 0;
+    onStored?.(this.#hintsWord * WORD_BYTES, 2 * WORD_BYTES);
   }
 
   /**
@@ -220,7 +228,7 @@ export class FlightLog {
     const list: readonly FlightEntry[] = Array.isArray(entries) ? entries : [...entriesOf(entries)];
     for (const entry of list) checkEntry(entry);
     if (this.#end !== undefined) throw this.#end;
-    if (this.#mapping === undefined) {
+    if (this.#words === undefined) {
       this.#appendToFile(list.length, (index) => {
         storeEntry(list[index], this.#body);
         return 0;
@@ -349,13 +357,6 @@ export class FlightLog {
     const held = this.#rows.length / FLIGHT_RECORD_WORDS;
     if (held >= records) return;
     this.#rows = new Int32Array(Math.min(BATCH_RECORDS, Math.max(records, 2 * held)) * FLIGHT_RECORD_WORDS);
-  }
-
-  #hintMapped({ words, onStored }: Mapping): void {
-    const newest = this.#store.next - 1;
-    words[this.#hintsWord] = newest | 0;
-    words[this.#hintsWord + 1] = (newest * 2 ** -32) | 0;
-    onStored?.(this.#hintsWord * WORD_BYTES, 2 * WORD_BYTES);
   }
 
   #writeHints(): void {
