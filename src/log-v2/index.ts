@@ -14,8 +14,10 @@ export {
   type FlightFindingKind,
 } from './findings.ts';
 export { FlightLog, type FlightLogOptions, flightLogBytes } from './flight-log.ts';
+export { FlightFollower, type Followed } from './follower.ts';
 export { type FlightGeometry, MAX_JOURNAL_BYTES } from './geometry.ts';
 export type { JournalFrame, JournalScan, Stretch } from './journal-scan.ts';
+export { JournalSink, journalStream } from './journal-storage.ts';
 export {
   BODY_START,
   BODY_WORDS,
@@ -31,6 +33,7 @@ export {
 } from './layout.ts';
 export { type Mapping, type Medium, type MediumTrace, MemoryMedium } from './medium.ts';
 export type { FlightMetadata } from './metadata.ts';
+export { FlightReader, type FlightSelection } from './reader.ts';
 export type { FlightEntry, FlightRecord } from './record.ts';
 export { type RecoveryOptions, recoverFlightLog, type ScrubbedBytes } from './recovery.ts';
 export { type FlightLoss, type FlightScan, type FlightScanOptions, scanFlightLog, scanFlightLogBytes } from './scan.ts';
