@@ -10,7 +10,7 @@ import type { FlightEntry, Id } from '../../../src/log-v2/index.ts';
 export const FILE_ID: Id = [0x1111_1111, 0x2222_2222, 0x3333_3333, 0xf444_4444];
 export const METADATA: { readonly tool: string } = { tool: 'test 1' };
 /** Of a log with these metadata. */
-export const SLOTS_AT = 12_288 + 4096;
+export const SLOTS_AT: number = 12_288 + 4096;
 
 /** CRC32C, a bit at a time. */
 export function sumOf(bytes: Uint8Array): number {
