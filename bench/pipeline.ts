@@ -34,6 +34,8 @@ export async function measurePipeline(rounds: number): Promise<Measurement[]> {
   }
 }
 
+const RECORDING = { format: 'v2', capacity: CAPACITY, mayReplace: true } as const;
+
 /** Every epoch of the 64 slots changes some words, no two the same ones. */
 const KERNEL: Kernel = defineKernel({ name: 'bench', slotCount: SLOTS_PER_EPOCH });
 
@@ -44,7 +46,7 @@ const EPOCH: readonly SlotRequest[] = Array.from({ length: SLOTS_PER_EPOCH - 1 }
 }));
 
 async function makePlan(logPath: string): Promise<ReplayPlan> {
-  const recorder = await Recorder.create(logPath, new ReferenceBackend(KERNEL), KERNEL, CAPACITY, true);
+  const recorder = await Recorder.create(logPath, new ReferenceBackend(KERNEL), KERNEL, RECORDING);
   await runEpochs(recorder.session, EPOCHS);
   recorder.close();
   return planReplay(openRecording(logPath), { kernel: KERNEL });
@@ -128,7 +130,7 @@ async function runLogged(backend: Backend, logPath: string, epochs: number): Pro
 }
 
 async function runRecorded(backend: Backend, logPath: string, epochs: number): Promise<void> {
-  const recorder = await Recorder.create(logPath, backend, KERNEL, CAPACITY, true);
+  const recorder = await Recorder.create(logPath, backend, KERNEL, RECORDING);
   await runEpochs(recorder.session, epochs);
   recorder.close();
 }

@@ -74,7 +74,7 @@ export async function replayRecording(io: Io, recording: RecordingFiles, flags: 
     logPath: recording.logPath,
     choice,
     plan,
-    lost: recording.scan.loss.lost,
+    lost: recording.log.lost,
     replicas: flags.replicas,
     judgement,
     notes: [

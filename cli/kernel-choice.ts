@@ -82,8 +82,8 @@ function nameOf({ name, identity }: Kernel): string {
   return `kernel ${name} ${identity.slice(0, 12)}`;
 }
 
-function assumeKernel({ scan }: Recording, overrides: KernelOverrides): KernelChoice {
-  const inferred = inferSizes(scan.columns);
+function assumeKernel({ log }: Recording, overrides: KernelOverrides): KernelChoice {
+  const inferred = inferSizes(log.columns);
   const { slotCount = inferred.slotCount, controlWords = inferred.controlWords } = overrides;
   const how = (given: number | undefined) => (given === undefined ? 'inferred' : 'given');
   const kernel = resizeKernel(defineKernel({ name: 'built-in' }), { slotCount, controlWords });

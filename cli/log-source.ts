@@ -3,12 +3,15 @@
 import { FileStorage } from '../node/file-storage.ts';
 import { type OpenRecordingOptions, openRecording, type RecordingFiles } from '../node/recording-files.ts';
 import { InputError } from '../src/base/errors.ts';
-import { logBytes, MAX_CAPACITY, scanLog } from '../src/log/index.ts';
 import { ObservationReader } from '../src/observe/index.ts';
+import { readLog } from '../src/reading/index.ts';
 import { MemoryStorage, type Storage, StorageError } from '../src/storage/index.ts';
 import { withAdvice } from './exit.ts';
 import type { Io } from './io.ts';
 import { plural } from './render/text.ts';
+
+/** What comes through a pipe is held in memory. */
+const MOST_INPUT_BYTES = 2 ** 30;
 
 /** The path that means standard input. */
 export const STANDARD_INPUT = '-';
@@ -16,25 +19,28 @@ export const STANDARD_INPUT = '-';
 /** Opens the log at a path for reading, or all of standard input for `-`. Close it. */
 export async function openLogSource(io: Io, path: string): Promise<Storage> {
   if (path !== STANDARD_INPUT) return withAdviceOnPipes(() => FileStorage.open(path, 'read'));
-  return new MemoryStorage(await readAll(io, logBytes(MAX_CAPACITY)), '[standard input]');
+  return new MemoryStorage(await readAll(io, MOST_INPUT_BYTES), '[standard input]');
 }
 
-/** As `openRecording`; a log on standard input has no observations beside it, but may be given some. */
+/** As `openRecording`; a log on standard input has nothing beside it, but may be given a stream. */
 export async function openRecordingSource(
   io: Io,
   path: string,
   options: OpenRecordingOptions = {},
 ): Promise<RecordingFiles> {
   if (path !== STANDARD_INPUT) return withAdviceOnPipes(() => openRecording(path, options));
-  const scan = scanLog(await openLogSource(io, path), options);
-  const { observations: observationPath } = options;
-  if (observationPath === undefined || observationPath === false) {
-    return { scan, logPath: path, observationPath: undefined, close() {} };
+  const log = readLog(await openLogSource(io, path), options);
+  const { observations: wanted } = options;
+  if (typeof wanted !== 'string') {
+    const observations = wanted === false ? undefined : log.observations;
+    const within =
+      observations === undefined ? { observationPath: undefined } : { observations, observationPath: path };
+    return { log, logPath: path, ...within, close() {} };
   }
-  const storage = FileStorage.open(observationPath, 'read');
+  const storage = FileStorage.open(wanted, 'read');
   try {
     const observations = ObservationReader.open(storage);
-    return { scan, observations, logPath: path, observationPath, close: () => storage.close() };
+    return { log, observations, logPath: path, observationPath: wanted, close: () => storage.close() };
   } catch (error) {
     storage.close();
     throw error;

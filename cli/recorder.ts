@@ -1,15 +1,47 @@
-/** A session with its two files: the log and the observations beside it. */
+/** A session with the files that it records into. */
 
+import { createFlightLogFile } from '../node/flight-log-file.ts';
 import { ProcessBackend } from '../node/process-backend.ts';
 import { makeWay, observationPathOf, refuseOccupied } from '../node/recording-files.ts';
 import { ReplaceableFileStorage } from '../node/replaceable-file-storage.ts';
 import { RingLog } from '../node/ring-log.ts';
 import { VERSION } from '../node/version.ts';
-import type { Backend } from '../src/backend/index.ts';
-import { type Kernel, kernelToJson } from '../src/kernel/index.ts';
+import { type Backend, layoutOf } from '../src/backend/index.ts';
+import { type Kernel, kernelIdentity, kernelToJson } from '../src/kernel/index.ts';
 import type { LogRecord } from '../src/log/index.ts';
-import { ObservationWriter } from '../src/observe/index.ts';
-import { RecordingSession } from '../src/record/index.ts';
+import { FLIGHT_RECORD_BYTES, type FlightMetadata } from '../src/log-v2/index.ts';
+import { type ObservationMetadata, ObservationWriter } from '../src/observe/index.ts';
+import {
+  JournalObservations,
+  type ObservationSink,
+  planJournal,
+  RecordingSession,
+  type RecordSink,
+  type SlotRecord,
+} from '../src/record/index.ts';
+
+/** How a recording is kept. */
+export interface RecorderOptions {
+  /** v2 keeps all of it in one file; v1 is what the reference writes, with observations in a file beside it. */
+  readonly format: LogFormat;
+  /** Records that the log keeps before the newest overwrites the oldest. */
+  readonly capacity: number;
+  /** Replace a recording that is there already. */
+  readonly mayReplace?: boolean;
+  /** Of the journal of a v2 log; as large as its records by default. */
+  readonly journalBytes?: number | undefined;
+}
+
+export const LOG_FORMATS = ['v2', 'v1'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** Both parts of a recording that is being made. */
+interface OpenRecording {
+  readonly observations: ObservationSink;
+  appendMany(records: readonly SlotRecord[]): void;
+  /** Ends both. */
+  close(): void;
+}
 
 export class Recorder {
   readonly session: RecordingSession;
@@ -21,8 +53,8 @@ export class Recorder {
   }
 
   /**
-   * Starts the backend, then makes both files. If the start fails, the folder is as it was; before the first slot is
-   * published, both files are there under their own names.
+   * Starts the backend, then makes the files. If the start fails, the folder is as it was; before the first slot is
+   * published, all files are there under their own names.
    *
    * @throws InputError if something is there already and may not be replaced.
    */
@@ -30,24 +62,21 @@ export class Recorder {
     logPath: string,
     backend: Backend,
     kernel: Kernel | undefined,
-    capacity: number,
-    mayReplace: boolean,
+    options: RecorderOptions,
   ): Promise<Recorder> {
-    refuseOccupied(logPath, mayReplace);
-    const files = new FilesToBe(logPath, capacity, mayReplace);
-    const observations = (initialWords: Uint32Array) =>
-      files.make(describeRun(backend, kernel, capacity), initialWords);
-    const options = {
-      log: files,
-      observations,
+    refuseOccupied(logPath, options.mayReplace === true);
+    const files = new FilesToBe(logPath, backend, kernel, options);
+    const sessionOptions = {
+      log: options.format === 'v2' ? files.whole : files.short,
+      observations: (initialWords: Uint32Array) => files.make(initialWords),
       // A backend elsewhere leaves time while it runs.
       overlapsObservations: backend instanceof ProcessBackend,
       ...(kernel === undefined ? {} : { kernel }),
     };
-    return new Recorder(await RecordingSession.start(backend, options), files);
+    return new Recorder(await RecordingSession.start(backend, sessionOptions), files);
   }
 
-  /** Ends both files. What was recorded stays, whatever this throws. */
+  /** Ends the recording. What was recorded stays, whatever this throws. */
   close(): void {
     try {
       this.session.finish();
@@ -58,64 +87,111 @@ export class Recorder {
 }
 
 /**
- * Both files of a recording, from before they exist: a session wants its log when it starts, and they must not replace
+ * The files of a recording, from before they exist: a session wants its log when it starts, and they must not replace
  * anything until the backend has shown that it works.
  */
 class FilesToBe {
-  readonly capacity: number;
   readonly #logPath: string;
-  readonly #mayReplace: boolean;
-  #made: { readonly log: RingLog; readonly observations: ObservationWriter } | undefined;
+  readonly #backend: Backend;
+  readonly #kernel: Kernel | undefined;
+  readonly #options: RecorderOptions;
+  #made: OpenRecording | undefined;
 
-  constructor(logPath: string, capacity: number, mayReplace: boolean) {
+  constructor(logPath: string, backend: Backend, kernel: Kernel | undefined, options: RecorderOptions) {
     this.#logPath = logPath;
-    this.capacity = capacity;
-    this.#mayReplace = mayReplace;
+    this.#backend = backend;
+    this.#kernel = kernel;
+    this.#options = options;
+  }
+
+  /** As a log of either kind. */
+  get whole(): RecordSink {
+    return { capacity: this.#options.capacity, keepsWholeSlots: true, appendMany: (records) => this.#append(records) };
+  }
+  get short(): RecordSink {
+    return { capacity: this.#options.capacity, appendMany: (records) => this.#append(records) };
   }
 
   /** Makes them. If that fails, what was there before is there again. */
-  make(run: RunDescription, initialWords: Uint32Array): ObservationWriter {
-    const old = makeWay(this.#logPath, this.#mayReplace);
-    let log: RingLog | undefined;
-    let storage: ReplaceableFileStorage | undefined;
+  make(initialWords: Uint32Array): ObservationSink {
+    const old = makeWay(this.#logPath, this.#options.mayReplace === true);
     try {
-      log = RingLog.open(this.#logPath, this.capacity);
-      storage = ReplaceableFileStorage.open(observationPathOf(this.#logPath), 'create');
-      const observations = ObservationWriter.create(storage, run, initialWords);
-      old.discard();
-      this.#made = { log, observations };
-      return observations;
+      this.#made = this.#options.format === 'v2' ? this.#makeFlightLog(initialWords) : this.#makeRingLog(initialWords);
     } catch (error) {
-      storage?.close();
-      log?.close();
       old.putBack();
+      throw error;
+    }
+    old.discard();
+    return this.#made.observations;
+  }
+
+  #append(records: readonly SlotRecord[]): void {
+    if (this.#made === undefined) throw new Error('a slot was published before the session had started');
+    this.#made.appendMany(records);
+  }
+
+  close(): void {
+    this.#made?.close();
+  }
+
+  #makeFlightLog(initialWords: Uint32Array): OpenRecording {
+    const { capacity, journalBytes: askedBytes } = this.#options;
+    const layout = layoutOf(this.#backend);
+    const journal = planJournal(layout, capacity * FLIGHT_RECORD_BYTES, this.#backend.slotCount, { askedBytes });
+    const { journalBytes } = journal;
+    const metadata = describeFlight(this.#backend, this.#kernel);
+    const { log } = createFlightLogFile(this.#logPath, { capacity, journalBytes, metadata });
+    try {
+      const observations = new JournalObservations(log, layout, initialWords, journal.keyframeInterval);
+      return {
+        observations,
+        appendMany: (records) => log.appendMany(records),
+        close() {
+          try {
+            observations.end();
+          } finally {
+            log.close();
+          }
+        },
+      };
+    } catch (error) {
+      log.close();
       throw error;
     }
   }
 
-  appendMany(records: readonly LogRecord[]): void {
-    if (this.#made === undefined) throw new Error('a slot was published before the session had started');
-    this.#made.log.appendMany(records);
-  }
-
-  close(): void {
-    if (this.#made === undefined) return;
-    const { log, observations } = this.#made;
+  #makeRingLog(initialWords: Uint32Array): OpenRecording {
+    const log = RingLog.open(this.#logPath, this.#options.capacity);
+    let storage: ReplaceableFileStorage | undefined;
     try {
-      observations.close();
-    } finally {
-      try {
-        log.sync();
-      } finally {
-        log.close();
-      }
+      storage = ReplaceableFileStorage.open(observationPathOf(this.#logPath), 'create');
+      const description = describeRun(this.#backend, this.#kernel, this.#options.capacity);
+      const observations = ObservationWriter.create(storage, description, initialWords);
+      return {
+        observations,
+        // A session cuts records for a log of this kind to what it takes.
+        appendMany: (records) => log.appendMany(records as readonly LogRecord[]),
+        close() {
+          try {
+            observations.close();
+          } finally {
+            try {
+              log.sync();
+            } finally {
+              log.close();
+            }
+          }
+        },
+      };
+    } catch (error) {
+      storage?.close();
+      log.close();
+      throw error;
     }
   }
 }
 
-type RunDescription = Parameters<typeof ObservationWriter.create>[1];
-
-function describeRun(backend: Backend, kernel: Kernel | undefined, capacity: number): RunDescription {
+function describeRun(backend: Backend, kernel: Kernel | undefined, capacity: number): ObservationMetadata {
   return {
     tool: `vrrl ${VERSION}`,
     createdAt: new Date().toISOString(),
@@ -124,4 +200,32 @@ function describeRun(backend: Backend, kernel: Kernel | undefined, capacity: num
     backend: { name: backend.name },
     log: { capacity },
   };
+}
+
+function describeFlight(backend: Backend, kernel: Kernel | undefined): FlightMetadata {
+  return {
+    tool: `vrrl ${VERSION}`,
+    createdAt: new Date().toISOString(),
+    ...(kernel === undefined ? {} : describeKernel(kernel)),
+    layout: backend.layout,
+    backend: describeBackend(backend),
+  };
+}
+
+function describeKernel(kernel: Kernel): Pick<FlightMetadata, 'kernel' | 'kernelHash' | 'opcodeNames'> {
+  const names = kernel.opcodes.map(({ code, name }) => [code, name] as const);
+  return {
+    kernel: kernelToJson(kernel),
+    kernelHash: kernelIdentity(kernel),
+    opcodeNames: Object.fromEntries(names),
+  };
+}
+
+/** With what it runs on, as far as it says so. */
+function describeBackend(backend: Backend): {
+  readonly name: string;
+  readonly device?: Readonly<Record<string, string>>;
+} {
+  const { name } = backend;
+  return backend instanceof ProcessBackend ? { name, device: backend.ready.device } : { name };
 }

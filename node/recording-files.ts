@@ -1,19 +1,21 @@
-/** A recording on disk: a log, and the observation stream beside it. */
+/** A recording on disk: a log, and what was observed, within it (v2) or in a stream beside it (v1). */
 
 import fs from 'node:fs';
 import { InputError } from '../src/base/errors.ts';
-import { type ScanOptions, scanLog } from '../src/log/index.ts';
+import type { ScanOptions } from '../src/log/index.ts';
 import { ObservationReader } from '../src/observe/index.ts';
+import { type ReadLog, readLog } from '../src/reading/index.ts';
 import type { Recording } from '../src/replay/index.ts';
 import { FileStorage } from './file-storage.ts';
 
-/** Where the observations of the log at `logPath` are: `run.vrrl` has them in `run.vrrl.obs`. */
+/** Where the observations of the v1 log at `logPath` are: `run.vrrl` has them in `run.vrrl.obs`. */
 export function observationPathOf(logPath: string): string {
   return `${logPath}.obs`;
 }
 
 /** An open recording; `close` it. */
 export interface RecordingFiles extends Recording {
+  readonly log: ReadLog;
   readonly logPath: string;
   /** Where the observations came from, if there are any. */
   readonly observationPath: string | undefined;
@@ -21,43 +23,55 @@ export interface RecordingFiles extends Recording {
 }
 
 export interface OpenRecordingOptions extends ScanOptions {
-  /** Read them from here instead of from beside the log; `false`: not at all. */
+  /** Read them from here instead of from the log or from beside it; `false`: not at all. */
   readonly observations?: string | false | undefined;
 }
 
 /**
- * Reads the log at a path, and opens the observations beside it if there are any.
+ * Reads the log at a path, and opens what was observed if there is something.
  *
- * @throws StorageError, and what `scanLog` and `ObservationReader.open` throw for files that are not what they should be.
+ * @throws StorageError, and what `readLog` and `ObservationReader.open` throw for files that are not what they should be.
  */
 export function openRecording(logPath: string, options: OpenRecordingOptions = {}): RecordingFiles {
-  const log = FileStorage.open(logPath, 'read');
-  let observations: FileStorage | undefined;
+  const storage = FileStorage.open(logPath, 'read');
+  let stream: FileStorage | undefined;
   try {
-    const scan = scanLog(log, options);
-    observations = openObservations(logPath, options.observations);
-    const reader = observations && ObservationReader.open(observations);
-    const held = observations;
+    const log = readLog(storage, options);
+    stream = openStream(logPath, log, options.observations);
+    const observations = observationsOf(log, stream, options.observations);
+    const isOwn = observations !== undefined && stream === undefined;
     return {
-      scan,
-      ...(reader === undefined ? {} : { observations: reader }),
+      log,
+      ...(observations === undefined ? {} : { observations }),
       logPath,
-      observationPath: held?.label,
-      close: () => held?.close(),
+      observationPath: isOwn ? logPath : stream?.label,
+      close() {
+        stream?.close();
+        storage.close();
+      },
     };
   } catch (error) {
-    observations?.close();
+    stream?.close();
+    storage.close();
     throw error;
-  } finally {
-    log.close();
   }
 }
 
-function openObservations(logPath: string, wanted: string | false | undefined): FileStorage | undefined {
+function observationsOf(
+  log: ReadLog,
+  stream: FileStorage | undefined,
+  wanted: string | false | undefined,
+): ObservationReader | undefined {
+  if (wanted === false) return undefined;
+  return stream === undefined ? log.observations : ObservationReader.open(stream);
+}
+
+/** The stream that was named, or the one beside a v1 log. */
+function openStream(logPath: string, { format }: ReadLog, wanted: string | false | undefined): FileStorage | undefined {
   if (wanted === false) return undefined;
   if (wanted !== undefined) return FileStorage.open(wanted, 'read');
   const beside = observationPathOf(logPath);
-  return fs.existsSync(beside) ? FileStorage.open(beside, 'read') : undefined;
+  return format === 'v1' && fs.existsSync(beside) ? FileStorage.open(beside, 'read') : undefined;
 }
 
 /**

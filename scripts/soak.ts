@@ -43,7 +43,11 @@ function readText(): Uint8Array {
 /** Records a workload on worker threads, as `vrrl record` does; what is wrong with its result, if anything is. */
 async function record(logPath: string, plan: WorkloadPlan): Promise<string | undefined> {
   const backend = new ThreadsBackend(plan.kernel);
-  const recorder = await Recorder.create(logPath, backend, plan.kernel, 65_536, true);
+  const recorder = await Recorder.create(logPath, backend, plan.kernel, {
+    format: 'v2',
+    capacity: 65_536,
+    mayReplace: true,
+  });
   try {
     for (const { slots, tag } of plan.epochs()) {
       await recorder.session.publish(slots);

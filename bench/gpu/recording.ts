@@ -2,7 +2,7 @@
  * What recording costs a session on a GPU: the same session, with a log and observations and without, in turns, on the
  * product's own Dawn process. One JSON object on standard output.
  *
- *     node scripts/run-typescript.js bench/gpu/recording.ts [--rounds 9] [--epochs 2000] [--backend dawn]
+ *     node scripts/run-typescript.js bench/gpu/recording.ts [--rounds 9] [--epochs 2000] [--backend dawn] [--format v2]
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '9' },
     epochs: { type: 'string', default: '2000' },
     backend: { type: 'string', default: 'dawn' },
+    format: { type: 'string', default: 'v2' },
     /** In this process, as a page would, with nothing between the session and the device. */
     inProcess: { type: 'boolean', default: false },
   },
@@ -31,6 +32,7 @@ const { values } = parseArgs({
 /** What must not be collected while the GPU is used. */
 const keptAlive: unknown[] = [];
 const epochCount = Number(values.epochs);
+const format = values.format === 'v1' ? 'v1' : 'v2';
 const kernel = benchKernel(SLOTS_OF_EPOCH);
 /** Made before the clock starts: whoever publishes has its slots already. */
 const epochs = Array.from({ length: epochCount + WARM_UP_EPOCHS }, (_, epoch) => slotsOf(epoch, SLOTS_OF_EPOCH - 1));
@@ -65,7 +67,7 @@ async function withoutRecording(backend: Backend, of: Kernel): Promise<number> {
 async function withRecording(backend: Backend, of: Kernel): Promise<number> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'vrrl-bench-'));
   const capacity = epochs.length * SLOTS_OF_EPOCH;
-  const recorder = await Recorder.create(path.join(folder, 'run.vrrl'), backend, of, capacity, false);
+  const recorder = await Recorder.create(path.join(folder, 'run.vrrl'), backend, of, { format, capacity });
   try {
     return await run(recorder.session, epochs);
   } finally {
@@ -101,6 +103,7 @@ process.stdout.write(
     command: 'node scripts/run-typescript.js bench/gpu/recording.ts',
     device: 'ready' in backend ? (backend.ready as { device: unknown }).device : 'in process',
     kept: keptAlive.length,
+    format,
     epochs: epochCount,
     slotsOfEpoch: SLOTS_OF_EPOCH,
     samplesMs: samples,

@@ -154,7 +154,11 @@ async function record(file: string, workload: string, logPath: string): Promise<
   const input = readFileSync(file);
   const plan = findWorkload(workload).plan(input, { maxEpochs: MAX_EPOCHS });
   const backend = new ThreadsBackend(plan.kernel);
-  const recorder = await Recorder.create(logPath, backend, plan.kernel, capacityFor(input.length), true);
+  const recorder = await Recorder.create(logPath, backend, plan.kernel, {
+    format: 'v2',
+    capacity: capacityFor(input.length),
+    mayReplace: true,
+  });
   try {
     for (const { slots, tag } of plan.epochs()) {
       await recorder.session.publish(slots);

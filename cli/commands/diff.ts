@@ -7,6 +7,7 @@ import { type ComparedSide, compareStreams, type StreamComparison } from '../../
 import { type Kernel, kernelFromJson } from '../../src/kernel/index.ts';
 import { LOG_MAGIC } from '../../src/log/index.ts';
 import { ObservationReader } from '../../src/observe/index.ts';
+import { isFlightLog, type ReadLog } from '../../src/reading/index.ts';
 import { planReplay } from '../../src/replay/index.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOf } from '../exit.ts';
@@ -16,7 +17,8 @@ import { renderDivergence, renderUnknownEpochs } from '../render/judgement.ts';
 import { count, plural, printable, printableData } from '../render/text.ts';
 
 const AFTER_HELP = `
-Each side is a log with observations beside it (<log>.obs), or an observation stream written by vrrl replay --save.
+Each side is a log with observations (in it; of a v1 log beside it, in <log>.obs),
+or an observation stream written by vrrl replay --save.
 
 Examples:
   $ vrrl diff monday.vrrl tuesday.vrrl
@@ -89,24 +91,27 @@ function openStreamSide(path: string): OpenSide {
 function openLogSide(path: string): OpenSide {
   const recording = openRecording(path);
   try {
-    const { observations, scan } = recording;
-    if (observations === undefined) throw nothingObserved(path);
+    const { observations, log } = recording;
+    if (observations === undefined) throw nothingObserved(path, log.format);
     const plan = planReplay(recording);
-    return { name: path, observations, plan, lost: scan.loss.lost, close: () => recording.close() };
+    return { name: path, observations, plan, lost: log.lost, close: () => recording.close() };
   } catch (error) {
     recording.close();
     throw error;
   }
 }
 
-function nothingObserved(path: string): InputError {
-  const fix = `replay it instead (vrrl replay ${path}), or put its observations at ${path}.obs.`;
+function nothingObserved(path: string, format: ReadLog['format']): InputError {
+  const instead = `replay it instead (vrrl replay ${path})`;
+  if (format === 'v2') return new InputError(`there are no observations in \`${path}\``, `${instead}.`);
+  const fix = `${instead}, or put its observations at ${path}.obs.`;
   return new InputError(`there are no observations beside \`${path}\``, fix);
 }
 
 function isLog(path: string): boolean {
   const storage = FileStorage.open(path, 'read');
   try {
+    if (isFlightLog(storage)) return true;
     const start = new Uint8Array(LOG_MAGIC.length);
     storage.readAt(start, 0);
     return new TextDecoder('latin1').decode(start).startsWith(LOG_MAGIC.slice(0, 4));

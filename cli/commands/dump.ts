@@ -4,14 +4,13 @@ import { hex64 } from '../../src/base/words.ts';
 import {
   failureClassName,
   HeaderMismatchError,
-  type LogHeader,
-  type LogScan,
   type RecordColumns,
   readHeader,
   readStrictly,
-  scanLog,
   TruncatedBodyError,
 } from '../../src/log/index.ts';
+import { ARGUMENT_COUNT, Priority } from '../../src/protocol/index.ts';
+import { knownArguments, type ReadLog, readLog } from '../../src/reading/index.ts';
 import type { Storage } from '../../src/storage/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode, withAdvice } from '../exit.ts';
@@ -21,8 +20,10 @@ import { startProgress } from '../progress.ts';
 import { plural } from '../render/text.ts';
 
 const AFTER_HELP = `
-Text: a line with capacity and cursor, then a line a record:
+Text: a line with capacity and cursor, then a line a record, of a v1 log
   timestamp_ns slot_index tenant_id opcode arg0 arg1 arg2 arg3 epoch
+and of a v2 log
+  sequence timestamp_ns slot_index tenant_id opcode priority arg0 … arg11 epoch
 
 Examples:
   $ vrrl dump run.vrrl
@@ -46,16 +47,13 @@ export const addDump: AddCommand = (program, context) => {
       const progress = startProgress(io, 'reading', options.quiet === true || io.writesToTerminal);
       const storage = await openLogSource(io, path);
       try {
-        const header = readHeader(storage);
-        const scan = options.strict ? undefined : scanLog(storage);
-        const columns = scan?.columns ?? readAllOrNothing(storage, header);
-        if (!options.json) await io.write(`capacity ${header.capacity} cursor ${header.cursor}\n`);
+        const log = options.strict ? readAllOrNothing(storage) : readLog(storage);
+        if (!options.json) await io.write(`capacity ${log.capacity} cursor ${log.cursor}\n`);
         const print = options.json ? jsonLine : textLine;
-        await writeRecords(io, columns, print, (done) => progress.update(done, columns.length));
+        await writeRecords(io, log, print, (done) => progress.update(done, log.columns.length));
         progress.stop();
-        if (scan === undefined) return;
-        if (!options.quiet) noteFindings(io, scan);
-        if (scan.loss.lost > 0) context.exitCode = ExitCode.UNKNOWN;
+        if (!options.quiet) noteFindings(io, log);
+        if (log.lost > 0) context.exitCode = ExitCode.UNKNOWN;
       } finally {
         storage.close();
         progress.stop();
@@ -63,10 +61,23 @@ export const addDump: AddCommand = (program, context) => {
     });
 };
 
-/** `readStrictly`, with advice for people at a terminal. */
-function readAllOrNothing(storage: Storage, { capacity, cursor }: LogHeader): RecordColumns {
+/** What of a log is printed. */
+type PrintedLog = Pick<
+  ReadLog,
+  'capacity' | 'cursor' | 'columns' | 'slotRests' | 'hasWholeSlots' | 'sequences' | 'lost' | 'findings'
+>;
+
+/**
+ * `readStrictly`, with advice for people at a terminal.
+ *
+ * @throws HeaderMismatchError for a v2 log, as the reference does.
+ */
+function readAllOrNothing(storage: Storage): PrintedLog {
+  const { capacity, cursor } = readHeader(storage);
   try {
-    return readStrictly(storage, capacity, cursor);
+    const columns = readStrictly(storage, capacity, cursor);
+    const nothing = { slotRests: undefined, sequences: undefined, hasWholeSlots: false, lost: 0, findings: [] };
+    return { capacity, cursor, columns, ...nothing };
   } catch (cause) {
     if (!(cause instanceof HeaderMismatchError || cause instanceof TruncatedBodyError)) throw cause;
     throw withAdvice(cause, 'leave --strict out to print every record that can be read.');
@@ -75,13 +86,13 @@ function readAllOrNothing(storage: Storage, { capacity, cursor }: LogHeader): Re
 
 async function writeRecords(
   io: Io,
-  columns: RecordColumns,
-  print: (columns: RecordColumns, index: number) => string,
+  log: PrintedLog,
+  print: (log: PrintedLog, index: number) => string,
   onProgress: (done: number) => void,
 ): Promise<void> {
   let piece = '';
-  for (let index = 0; index < columns.length; index += 1) {
-    piece += print(columns, index);
+  for (let index = 0; index < log.columns.length; index += 1) {
+    piece += print(log, index);
     if (piece.length < PIECE_CHARACTERS) continue;
     await io.write(piece);
     onProgress(index + 1);
@@ -90,22 +101,35 @@ async function writeRecords(
   if (piece !== '') await io.write(piece);
 }
 
-function textLine(columns: RecordColumns, index: number): string {
-  const { timestampNs, slotIndex, tenantId, opcode, args, epoch } = columns;
-  const first = 4 * index;
-  const four = `${args[first]} ${args[first + 1]} ${args[first + 2]} ${args[first + 3]}`;
-  return `${timestampNs[index]} ${slotIndex[index]} ${tenantId[index]} ${opcode[index]} ${four} ${epoch[index]}\n`;
+function textLine(log: PrintedLog, index: number): string {
+  const { timestampNs, slotIndex, tenantId, opcode, epoch } = log.columns;
+  const number = log.sequences === undefined ? '' : `${log.sequences[index]} `;
+  const priority = log.hasWholeSlots ? ` ${priorityOf(log, index)}` : '';
+  const start = `${number}${timestampNs[index]} ${slotIndex[index]} ${tenantId[index]} ${opcode[index]}${priority}`;
+  return `${start} ${argumentsOf(log, index).join(' ')} ${epoch[index]}\n`;
 }
 
 /** Written out by hand: JSON.stringify of an object a record takes three times as long. */
-function jsonLine(columns: RecordColumns, index: number): string {
-  const { timestampNs, slotIndex, tenantId, opcode, args, epoch } = columns;
-  const first = 4 * index;
-  const four = `${args[first]},${args[first + 1]},${args[first + 2]},${args[first + 3]}`;
+function jsonLine(log: PrintedLog, index: number): string {
+  const { timestampNs, slotIndex, tenantId, opcode, epoch } = log.columns;
+  const number = log.sequences === undefined ? '' : `"sequence":${log.sequences[index]},`;
+  const priority = log.hasWholeSlots ? `"priority":${priorityOf(log, index)},` : '';
   return (
-    `{"timestampNs":"${timestampNs[index]}","slotIndex":${slotIndex[index]},"tenantId":${tenantId[index]},` +
-    `"opcode":${opcode[index]},"args":[${four}],"epoch":${epoch[index]}${failureMember(columns, index)}}\n`
+    `{${number}"timestampNs":"${timestampNs[index]}","slotIndex":${slotIndex[index]},"tenantId":${tenantId[index]},` +
+    `"opcode":${opcode[index]},${priority}"args":[${argumentsOf(log, index).join(',')}],"epoch":${epoch[index]}` +
+    `${failureMember(log.columns, index)}}\n`
   );
+}
+
+/** Four of a v1 record; all twelve of a v2 record, whether or not any log has one that is not zero. */
+function argumentsOf({ columns, slotRests, hasWholeSlots }: PrintedLog, index: number): number[] {
+  const known = knownArguments(columns, slotRests, index);
+  while (hasWholeSlots && known.length < ARGUMENT_COUNT) known.push(0);
+  return known;
+}
+
+function priorityOf({ slotRests }: PrintedLog, index: number): number {
+  return slotRests?.priority(index) ?? Priority.NORMAL;
 }
 
 function failureMember({ failure }: RecordColumns, index: number): string {
@@ -117,11 +141,11 @@ function failureMember({ failure }: RecordColumns, index: number): string {
   return `,"failure":{"slotStatus":${slotStatus},"failureClass":"${name}","backendCode":${backendCode},"outputDigest":"${digest}"}`;
 }
 
-function noteFindings(io: Io, { findings, loss }: LogScan): void {
+function noteFindings(io: Io, { findings, lost }: PrintedLog): void {
   for (const { kind, severity, message } of findings) {
     if (severity !== 'information') io.note(`vrrl: ${severity}: ${kind}: ${message}\n`);
   }
-  if (loss.lost > 0) {
-    io.note(`vrrl: ${plural(loss.lost, 'record')} lost, all others printed. Fix: look for a whole copy of the log.\n`);
+  if (lost > 0) {
+    io.note(`vrrl: ${plural(lost, 'record')} lost, all others printed. Fix: look for a whole copy of the log.\n`);
   }
 }

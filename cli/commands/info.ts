@@ -5,9 +5,10 @@ import { FileStorage } from '../../node/file-storage.ts';
 import { observationPathOf } from '../../node/recording-files.ts';
 import { VrrlError } from '../../src/base/errors.ts';
 import { kernelFromJson } from '../../src/kernel/index.ts';
-import { type LogScan, type RecordColumns, scanLog } from '../../src/log/index.ts';
+import type { RecordColumns } from '../../src/log/index.ts';
 import { ObservationReader } from '../../src/observe/index.ts';
 import { opcodeName } from '../../src/protocol/index.ts';
+import { type ReadLog, readLog } from '../../src/reading/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import { countFailures } from '../failure-evidence.ts';
@@ -29,11 +30,11 @@ export const addInfo: AddCommand = (program, context) => {
       const progress = startProgress(io, 'reading', options.quiet);
       const storage = await openLogSource(io, path);
       try {
-        const scan = scanLog(storage, { onProgress: (done, total) => progress.update(done, total) });
-        const observed = path === STANDARD_INPUT ? undefined : describeObservations(observationPathOf(path));
-        const info = describeLog(path, scan, observed);
-        await io.write(options.json ? `${tidyJson(info)}\n` : printInfo(info, namedOpcodes(scan.columns, observed)));
-        if (scan.loss.lost > 0) context.exitCode = ExitCode.UNKNOWN;
+        const log = readLog(storage, { onProgress: (done, total) => progress.update(done, total) });
+        const observed = describeObserved(path, log);
+        const info = describeLog(path, log, observed);
+        await io.write(options.json ? `${tidyJson(info)}\n` : printInfo(info, namedOpcodes(log.columns, observed)));
+        if (log.lost > 0) context.exitCode = ExitCode.UNKNOWN;
       } finally {
         storage.close();
         progress.stop();
@@ -45,13 +46,16 @@ export const addInfo: AddCommand = (program, context) => {
 interface LogInfo {
   readonly schemaVersion: 1;
   readonly path: string;
-  readonly format: 'v1';
+  readonly format: ReadLog['format'];
   readonly capacity: number;
-  /** Modulo the capacity; that it was stored beyond it is among the warnings. */
+  /** Where the next record goes. That a v1 header has it beyond the capacity is among the warnings. */
   readonly cursor: number;
   readonly records: number;
+  /** Of a v2 log, whose records have numbers. */
+  readonly firstSequence: number | undefined;
+  readonly lastSequence: number | undefined;
   readonly lost: number;
-  readonly loss: LogScan['loss'];
+  readonly loss: ReadLog['loss'];
   readonly firstTimestampNs: string | undefined;
   readonly lastTimestampNs: string | undefined;
   readonly epochs: { readonly count: number; readonly first: number | undefined; readonly last: number | undefined };
@@ -81,17 +85,19 @@ interface ObservationInfo {
 }
 
 /** Everything that `info` says about a log. */
-function describeLog(path: string, scan: LogScan, observed: DescribedObservations | undefined): LogInfo {
-  const { header, columns, loss, findings } = scan;
+function describeLog(path: string, log: ReadLog, observed: DescribedObservations | undefined): LogInfo {
+  const { format, capacity, cursor, columns, lost, loss, findings, sequences } = log;
   const stamps = columns.timestampNs;
   return {
     schemaVersion: 1,
     path,
-    format: 'v1',
-    capacity: header.capacity,
-    cursor: header.cursor,
+    format,
+    capacity,
+    cursor,
     records: columns.length,
-    lost: loss.lost,
+    firstSequence: sequences?.at(0),
+    lastSequence: sequences?.at(-1),
+    lost,
     loss,
     firstTimestampNs: stamps.at(0)?.toString(),
     lastTimestampNs: stamps.at(-1)?.toString(),
@@ -123,11 +129,21 @@ interface DescribedObservations {
   readonly opcodeNames: ReadonlyMap<number, string>;
 }
 
+function describeObserved(path: string, log: ReadLog): DescribedObservations | undefined {
+  if (log.observations !== undefined) return describeObservations(path, log.observations);
+  return log.format === 'v2' || path === STANDARD_INPUT ? undefined : describeBeside(observationPathOf(path));
+}
+
 /** A file beside the log that cannot be read is a warning: there is still a log to say something about. */
-function describeObservations(path: string): DescribedObservations | undefined {
+function describeBeside(path: string): DescribedObservations | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    return readObservations(path);
+    const storage = FileStorage.open(path, 'read');
+    try {
+      return describeObservations(path, ObservationReader.open(storage));
+    } finally {
+      storage.close();
+    }
   } catch (error) {
     if (!(error instanceof VrrlError)) throw error;
     const warnings = [{ kind: 'observationsUnreadable', message: error.message }];
@@ -135,28 +151,23 @@ function describeObservations(path: string): DescribedObservations | undefined {
   }
 }
 
-function readObservations(path: string): DescribedObservations {
-  const storage = FileStorage.open(path, 'read');
-  try {
-    const { header, epochCount, findings } = ObservationReader.open(storage);
-    const { tool, backend, kernel } = header;
-    const name = typeof kernel === 'object' && kernel !== null && 'name' in kernel ? String(kernel.name) : 'unknown';
-    const message = `${plural(findings.length, 'finding')} in \`${path}\`. Fix: vrrl verify lists them.`;
-    return {
-      info: {
-        path,
-        epochs: epochCount,
-        recordedBy: tool,
-        backend: backend.name,
-        kernel: name,
-        findings: findings.length,
-      },
-      warnings: findings.length === 0 ? [] : [{ kind: 'observationsDamaged', message }],
-      opcodeNames: opcodeNamesOf(kernel),
-    };
-  } finally {
-    storage.close();
-  }
+function describeObservations(path: string, observations: ObservationReader): DescribedObservations {
+  const { header, epochCount, findings } = observations;
+  const { tool, backend, kernel } = header;
+  const name = typeof kernel === 'object' && kernel !== null && 'name' in kernel ? String(kernel.name) : 'unknown';
+  const message = `${plural(findings.length, 'finding')} in \`${path}\`. Fix: vrrl verify lists them.`;
+  return {
+    info: {
+      path,
+      epochs: epochCount,
+      recordedBy: tool,
+      backend: backend.name,
+      kernel: name,
+      findings: findings.length,
+    },
+    warnings: findings.length === 0 ? [] : [{ kind: 'observationsDamaged', message }],
+    opcodeNames: opcodeNamesOf(kernel),
+  };
 }
 
 /** A kernel that cannot be read names nothing; whoever replays with it is told why. */
@@ -218,7 +229,7 @@ function printInfo(info: LogInfo, opcodes: readonly string[]): string {
     [
       'observed',
       observations === undefined
-        ? 'nothing (no file beside the log that can be read)'
+        ? 'nothing that can be read'
         : `${plural(observations.epochs, 'epoch')} of kernel ${observations.kernel} on ${observations.backend}`,
     ],
   ]);

@@ -1,7 +1,9 @@
 /** `vrrl record`: run slots on a backend, and keep a log of them and of what was seen. */
 
+import { Option } from '@commander-js/extra-typings';
 import { refuseOverwriting } from '../../node/recording-files.ts';
 import { MAX_CAPACITY } from '../../src/log/index.ts';
+import { MAX_JOURNAL_BYTES } from '../../src/log-v2/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
 import type { RecordedEpoch, RecordingSession } from '../../src/record/index.ts';
 import { workloads } from '../../src/workloads/index.ts';
@@ -12,7 +14,7 @@ import type { Io } from '../io.ts';
 import { STANDARD_INPUT } from '../log-source.ts';
 import { integer, list } from '../options.ts';
 import { startCounter } from '../progress.ts';
-import { Recorder } from '../recorder.ts';
+import { LOG_FORMATS, type LogFormat, Recorder } from '../recorder.ts';
 import { count, plural, printable, wrap } from '../render/text.ts';
 import { beginPieces, type SlotPiece, type SlotSource, type SourceOptions, sourceOf } from '../slot-source.ts';
 
@@ -38,7 +40,7 @@ export const addRecord: AddCommand = (program, context) => {
   program
     .command('record')
     .description('publish slots on a backend and record them, with what is seen after each epoch')
-    .argument('<log>', 'log file to make; observations go to <log>.obs')
+    .argument('<log>', 'log file to make; of a v1 log the observations go to <log>.obs')
     .option('--workload <name>', 'publish what a built-in workload makes of --input')
     .option('--input <file>', 'the file that the workload works on, or - for standard input')
     .option('--slots <file>', 'publish slots read as JSON lines from a file, or from standard input with -')
@@ -52,6 +54,16 @@ export const addRecord: AddCommand = (program, context) => {
     .option('--slot-count <n>', 'slots of the ring', integer(1, MAX_SLOT_COUNT))
     .option('--control-words <n>', 'words of control memory (with --slots)', integer(160, 1 << 24))
     .option('--capacity <n>', 'records that the log keeps before it wraps', integer(1, MAX_CAPACITY), 65_536)
+    .addOption(
+      new Option('--format <version>', 'v2: all in one file, every record proven; v1: what the reference writes')
+        .choices(LOG_FORMATS)
+        .default('v2'),
+    )
+    .option(
+      '--journal-bytes <n>',
+      'room for observations in a v2 log; default: as much as for its records',
+      integer(0, MAX_JOURNAL_BYTES),
+    )
     .option('--patterns <list>', 'words to search for, separated by commas (workload dfa)', list)
     .option('--max-epochs <n>', 'stop after so many epochs', integer(1, Number.MAX_SAFE_INTEGER))
     .option(
@@ -83,6 +95,8 @@ export const addRecord: AddCommand = (program, context) => {
 
 interface RecordOptions extends SourceOptions {
   readonly capacity: number;
+  readonly format: LogFormat;
+  readonly journalBytes?: number | undefined;
   readonly workers?: number | undefined;
   readonly deadlineMs?: number | undefined;
   readonly adapter?: string | undefined;
@@ -109,7 +123,12 @@ async function recordFrom(
   const note = (text: string) => options.quiet !== true && io.note(text);
   try {
     const pieces = await beginPieces(source);
-    const recorder = await Recorder.create(logPath, backend, source.kernel, options.capacity, options.force === true);
+    const recorder = await Recorder.create(logPath, backend, source.kernel, {
+      format: options.format,
+      capacity: options.capacity,
+      journalBytes: options.journalBytes,
+      mayReplace: options.force === true,
+    });
     const { session } = recorder;
     const watch = new EpochWatch(logPath, options.capacity);
     const begin = performance.now();

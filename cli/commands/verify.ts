@@ -1,10 +1,11 @@
 /** `vrrl verify`: everything that can be checked without running anything. */
 
 import { existsSync } from 'node:fs';
-import { observationPathOf, openRecording, type RecordingFiles } from '../../node/recording-files.ts';
+import { observationPathOf, openRecording } from '../../node/recording-files.ts';
 import { VrrlError } from '../../src/base/errors.ts';
-import { type LogScan, type ScanOptions, type Severity, scanLog } from '../../src/log/index.ts';
-import { type PlannedEpoch, planReplay } from '../../src/replay/index.ts';
+import type { ScanOptions, Severity } from '../../src/log/index.ts';
+import { type ReadLog, readLog } from '../../src/reading/index.ts';
+import { type PlannedEpoch, planReplay, type Recording } from '../../src/replay/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -55,27 +56,32 @@ interface Checked {
 }
 
 async function checkStream(io: Io): Promise<Checked> {
-  const scan = scanLog(await openLogSource(io, STANDARD_INPUT));
-  return { problems: problemsOfLog(STANDARD_INPUT, scan), records: scan.columns.length };
+  return check(STANDARD_INPUT, readLog(await openLogSource(io, STANDARD_INPUT)), []);
 }
 
 function checkFiles(path: string, options: ScanOptions): Checked {
   const recording = withAdviceOnPipes(() => openRecording(path, { ...options, observations: false }));
-  const { scan } = recording;
-  recording.close();
-  return { problems: [...problemsOfLog(path, scan), ...problemsBeside(path)], records: scan.columns.length };
+  try {
+    const { log } = recording;
+    return check(path, log, log.format === 'v1' ? problemsBeside(path) : []);
+  } finally {
+    recording.close();
+  }
 }
 
-function problemsOfLog(file: string, { findings }: LogScan): Problem[] {
-  return findings.map(({ kind, severity, message }) => ({ file, kind, severity, message }));
+function check(file: string, log: ReadLog, beside: readonly Problem[]): Checked {
+  const { findings, observations, columns } = log;
+  const own = findings.map(({ kind, severity, message }) => ({ file, kind, severity, message }));
+  const observed = observations === undefined ? [] : problemsWithObservations({ log, observations }, file);
+  return { problems: [...own, ...observed, ...beside], records: columns.length };
 }
 
-/** What is wrong with the observations beside a log, if there are any. */
+/** What is wrong with the observations beside a v1 log, if there are any. */
 function problemsBeside(logPath: string): Problem[] {
   const file = observationPathOf(logPath);
   if (!existsSync(file)) return [];
   try {
-    const recording = openRecording(logPath, { observations: file });
+    const recording = openRecording(logPath);
     try {
       return problemsWithObservations(recording, file);
     } finally {
@@ -88,8 +94,10 @@ function problemsBeside(logPath: string): Problem[] {
 }
 
 /** What the stream itself finds, and epochs whose records are not the ones that the log has. */
-function problemsWithObservations(recording: RecordingFiles, file: string): Problem[] {
-  const { findings = [], cleanEnd = true } = recording.observations ?? {};
+function problemsWithObservations(recording: Recording, file: string): Problem[] {
+  const { observations } = recording;
+  if (observations === undefined) return [];
+  const { findings, cleanEnd } = observations;
   const problems: Problem[] = findings.map(({ kind, message }) => {
     const fix = 'look for a whole copy; vrrl replay judges the epochs that are left.';
     return { file, kind, severity: 'damage', message: `${message}. Fix: ${fix}` };

@@ -43,6 +43,8 @@ export {
   InitialStateWord,
   KIND_PREFIX,
   KIND_PREFIX_MASK,
+  largestEpochBytes,
+  largestFaultsBytes,
   OBSERVATION_FORMAT_VERSION,
   StateEncoding,
 } from './stream-format.ts';

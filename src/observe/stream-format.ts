@@ -5,6 +5,8 @@
  * A stream is a sequence of frames, each a header of 32 bytes, a payload, and zeros up to a multiple of 8 bytes.
  */
 
+import { WORD_BYTES } from '../base/words.ts';
+
 /** The version of everything below; a reader refuses any other. */
 export const OBSERVATION_FORMAT_VERSION = 1;
 
@@ -94,6 +96,22 @@ export const END_WORDS = 4;
 /** Words of an epoch's payload before the state. */
 export function epochFixedWords(regionCount: number): number {
   return EpochWord.REGION_DIGESTS + 2 * regionCount + Math.ceil(regionCount / 32);
+}
+
+/** Bytes of the largest frame that an epoch of so many regions and words of a snapshot can have. */
+export function largestEpochBytes({
+  regions,
+  snapshotWords,
+}: {
+  regions: readonly unknown[];
+  snapshotWords: number;
+}): number {
+  return frameBytes((epochFixedWords(regions.length) + snapshotWords) * WORD_BYTES);
+}
+
+/** Bytes of the largest frame of faults that have a word of detail each, as the slots of kernels do. */
+export function largestFaultsBytes(faultCount: number): number {
+  return frameBytes((FaultWord.ENTRIES + faultCount * (FaultEntryWord.DETAIL + 1)) * WORD_BYTES);
 }
 
 /** Bytes a frame takes up, header and padding included. */

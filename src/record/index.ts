@@ -1,5 +1,6 @@
 /** Recording: sessions that write every slot down before it is published, and what was seen when an epoch drained. */
 export { digestFaults } from './faults-digest.ts';
+export { JournalObservations, type JournalPlan, planJournal } from './journal-observations.ts';
 export { observedEnds } from './observed-ends.ts';
 export { RecordsDigest } from './records-digest.ts';
 export {

@@ -1,51 +1,12 @@
 /**
- * Cuts a log into epochs. v1 records have no sequence numbers, so an observation stream is laid alongside the log by where
- * the log ends, and digests prove that the two belong together.
+ * Cuts a log into epochs: as the observations say, whose digests prove that the two belong together, or else by the control
+ * word EPOCH.
  */
 
-import type { LogScan, RecordColumns } from '../log/index.ts';
+import type { RecordColumns } from '../log/index.ts';
 import type { Digest, ObservationReader, ObservedEpoch } from '../observe/index.ts';
+import type { Alignment, RecordedLog } from '../reading/index.ts';
 import { RecordsDigest } from '../record/index.ts';
-
-/** Which records of a log the epochs of a stream mean, told by positions: v1 records have no sequence numbers. */
-export class Alignment {
-  readonly #scan: LogScan;
-  /** The sequence number of the newest record in the log. */
-  readonly newestSequence: number;
-
-  constructor(scan: LogScan, newestSequence: number) {
-    this.#scan = scan;
-    this.newestSequence = newestSequence;
-  }
-
-  /** The sequence number of the oldest record of the recording that the log has room for. */
-  get oldestSequence(): number {
-    return Math.max(1, this.newestSequence - this.#scan.header.capacity + 1);
-  }
-
-  /** The sequence number of a record, given its index in the columns. Less than 1 if it is older than the recording. */
-  sequenceOf(index: number): number {
-    const { header, nextPosition, columns } = this.#scan;
-    if (columns.length === 0) return 1;
-    const age = (nextPosition - columns.position[index] + header.capacity - 1) % header.capacity;
-    return this.newestSequence - age;
-  }
-}
-
-/** Finds out which records a stream speaks of, from where the log ends. */
-export function alignWithStream(scan: LogScan, observations: ObservationReader): Alignment {
-  const { capacity } = scan.header;
-  const firstPosition = observations.header.log?.firstPosition ?? 0;
-  const last = observations.epochCount === 0 ? undefined : observations.epoch(observations.epochCount - 1);
-  const observedSequence = last === undefined ? 0 : last.firstRecord + last.recordCount - 1;
-  // Records beyond the last observed epoch: a writer that was killed leaves some, always fewer than the log holds.
-  const behind = mod(scan.nextPosition - firstPosition - observedSequence, capacity);
-  return new Alignment(scan, observedSequence + behind);
-}
-
-function mod(value: number, by: number): number {
-  return ((value % by) + by) % by;
-}
 
 const NEVER_DRAINED = 'it was never observed: the recording ended before it drained';
 
@@ -64,13 +25,13 @@ export interface EpochCut {
 }
 
 /** Without a stream, an epoch is a run of records with the same EPOCH. */
-export function cutByEpochWord(scan: LogScan): EpochCut[] {
-  const { columns } = scan;
+export function cutByEpochWord(log: RecordedLog): EpochCut[] {
+  const { columns } = log;
   const cuts: EpochCut[] = [];
   for (let first = 0; first < columns.length; ) {
     let end = first + 1;
     while (end < columns.length && columns.epoch[end] === columns.epoch[first]) end += 1;
-    const problems = gapsWithin(scan, first, end);
+    const problems = gapsWithin(log, first, end);
     cuts.push({
       ordinal: cuts.length,
       deviceEpoch: columns.epoch[first],
@@ -87,12 +48,12 @@ export function cutByEpochWord(scan: LogScan): EpochCut[] {
 
 /** With a stream, epochs are what it says; records that it does not know are epochs that nobody observed. */
 export function cutByStream(
-  scan: LogScan,
+  log: RecordedLog,
   observations: ObservationReader,
   alignment: Alignment,
   notes: string[],
 ): EpochCut[] {
-  const cutter = new StreamCutter(scan.columns, alignment);
+  const cutter = new StreamCutter(log.columns, alignment);
   cutter.cutOlder();
   for (let observed = 0; observed < observations.epochCount; observed += 1) {
     cutter.cutObserved(observations.epoch(observed), observed);
@@ -103,7 +64,7 @@ export function cutByStream(
   const rest = alignment.newestSequence + 1 - cutter.nextSequence;
   if (rest > 0) notes.push(`the last ${rest} records were published, but their epoch was never observed`);
   cutter.cutRest();
-  const isEmpty = scan.columns.length + scan.loss.lost === 0;
+  const isEmpty = log.columns.length + log.lost === 0;
   return cutter.isProven || isEmpty ? cuts : cuts.map(withoutProof);
 }
 
@@ -200,26 +161,11 @@ class StreamCutter {
 }
 
 /**
- * Positions in or next to an epoch that hold no readable record. One between two epochs may have belonged to either, so it
- * counts against both.
+ * Records that are lost in or next to an epoch. One between two epochs may have belonged to either, so it counts against
+ * both.
  */
-function gapsWithin(scan: LogScan, first: number, end: number): string[] {
-  const { columns, header, nextPosition } = scan;
+function gapsWithin(log: RecordedLog, first: number, end: number): string[] {
   let lost = 0;
-  for (let index = first; index <= end; index += 1) {
-    const expected = index === 0 ? firstPosition(scan) : columns.position[index - 1] + 1;
-    const position = index < columns.length ? columns.position[index] : nextPosition;
-    lost += mod(position - expected, header.capacity);
-  }
+  for (let index = first; index <= end; index += 1) lost += log.lostBefore(index);
   return lost === 0 ? [] : [`${lost} records in or next to it are lost`];
-}
-
-/** Where the oldest record of a log is, or was. */
-function firstPosition(scan: LogScan): number {
-  return isFull(scan) ? scan.nextPosition : 0;
-}
-
-/** Whether the log may have wrapped, as far as anybody can tell. */
-export function isFull({ columns, header, loss }: LogScan): boolean {
-  return columns.length + loss.lost >= header.capacity;
 }

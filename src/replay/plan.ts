@@ -4,14 +4,15 @@
  */
 
 import { faultExplainer, findOpcode, type Kernel, type OpcodeDefinition, readsOnlyRecorded } from '../kernel/index.ts';
-import { type LogScan, RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
+import { RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
 import type { ObservationReader, ObservedEpoch } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, opcodeName, Priority } from '../protocol/index.ts';
-import { type Alignment, alignWithStream, cutByEpochWord, cutByStream, type EpochCut, isFull } from './cut.ts';
+import { knownArguments, type RecordedLog, type SlotRests } from '../reading/index.ts';
+import { cutByEpochWord, cutByStream, type EpochCut } from './cut.ts';
 
 /** What a replay is made from. */
 export interface Recording {
-  readonly scan: LogScan;
+  readonly log: RecordedLog;
   /** What was seen when it was recorded, if that was kept. */
   readonly observations?: ObservationReader;
 }
@@ -49,7 +50,7 @@ export interface ReplayPlan {
   readonly epochs: readonly PlannedEpoch[];
   /** Whether the memory before the first epoch is that of a fresh kernel, told by the log or by whoever asked. */
   readonly startsFresh: boolean;
-  /** What the observation stream keeps of slots beyond their v1 records; undefined if nothing. */
+  /** What is kept of slots beyond their v1 records; undefined if nothing. */
   readonly slotRests: SlotRests | undefined;
   /** What was assumed and what is odd, for people. */
   readonly notes: readonly string[];
@@ -69,33 +70,36 @@ export interface PlanOptions {
 
 /** Plans the replay of a recording. Nothing is run. */
 export function planReplay(recording: Recording, options: PlanOptions = {}): ReplayPlan {
-  const { scan, observations } = recording;
+  const { log, observations } = recording;
+  const { columns } = log;
   const notes: string[] = [];
-  const alignment = observations && alignWithStream(scan, observations);
-  const cuts = alignment ? cutByStream(scan, observations, alignment, notes) : cutByEpochWord(scan);
-  const judge = new EpochJudge(recording, options, alignment);
+  const alignment = observations && log.align(observations);
+  const cuts = alignment ? cutByStream(log, observations, alignment, notes) : cutByEpochWord(log);
+  const judge = new EpochJudge(recording, options);
   const epochs: PlannedEpoch[] = [];
   for (const cut of cuts) epochs.push(judge.judge(cut, epochs.length));
   const startsFresh = alignment
     ? startsRecording(epochs)
-    : options.assumeFresh === true || epochs.length === 0 || startsLog(scan);
+    : options.assumeFresh === true || epochs.length === 0 || log.startsFresh;
   if (!startsFresh && observations === undefined) {
     notes.push('the log does not begin with a fresh kernel: the memory before its first record is not known');
   }
   if (!startsFresh && options.assumeFresh === true) {
     notes.push('a fresh start was assumed, but the observations say that the log begins later');
   }
-  if (!alignment && options.kernel === undefined && epochs.length > 0) {
+  if (!alignment && !log.hasWholeSlots && options.kernel === undefined && epochs.length > 0) {
     notes.push(
       `a v1 record keeps ${RECORD_ARGUMENT_COUNT} arguments and no priority: the slots are published with those`,
     );
   }
   return {
-    columns: scan.columns,
+    columns,
     observations,
     epochs,
     startsFresh,
-    slotRests: alignment && SlotRests.collect(scan.columns, observations, (record) => alignment.sequenceOf(record)),
+    slotRests:
+      log.slotRests ??
+      (alignment && StreamedRests.collect(columns, observations, (record) => alignment.sequenceOf(record))),
     notes,
   };
 }
@@ -106,27 +110,16 @@ function startsRecording(epochs: readonly PlannedEpoch[]): boolean {
   return first === undefined || (first.ordinal === 0 && first.firstSequence === 1);
 }
 
-/** Whether the first record of a log without observations is the first that was ever published. */
-function startsLog(scan: LogScan): boolean {
-  const { columns } = scan;
-  // A log that began when the kernel was running already has records, but not the state before them.
-  const isCutShort = scan.findings.some(({ kind }) => kind === 'bodyTruncated');
-  // What a file that was cut short held beyond its end may have been older records.
-  return !isFull(scan) && !isCutShort && columns.position[0] === 0 && columns.epoch[0] === 0;
-}
-
 /** Decides for each epoch what stands against a verdict on it. */
 class EpochJudge {
   readonly #recording: Recording;
   readonly #options: PlanOptions;
-  readonly #alignment: Alignment | undefined;
   /** By opcode, whether its handler makes do with what a v1 record keeps. */
   readonly #readsRecorded = new Map<number, boolean>();
 
-  constructor(recording: Recording, options: PlanOptions, alignment: Alignment | undefined) {
+  constructor(recording: Recording, options: PlanOptions) {
     this.#recording = recording;
     this.#options = options;
-    this.#alignment = alignment;
   }
 
   judge(cut: EpochCut, index: number): PlannedEpoch {
@@ -172,7 +165,7 @@ class EpochJudge {
   }
 
   #checkRecord(record: number, problems: ReasonList): void {
-    const { columns } = this.#recording.scan;
+    const { columns } = this.#recording.log;
     const { kernel } = this.#options;
     const slotCount = kernel?.slotCount ?? this.#options.slotCount;
     const slotIndex = columns.slotIndex[record];
@@ -207,12 +200,13 @@ class EpochJudge {
 
   /** An observation stream keeps what a v1 record has no room for, and where it says nothing, that is zero. */
   #hasAllArguments(): boolean {
-    return this.#alignment !== undefined;
+    const { log, observations } = this.#recording;
+    return log.hasWholeSlots || observations !== undefined;
   }
 
   /** A slot index that comes again means that the host waited for the slot in between, so the replay has to. */
   #batchEnds(cut: EpochCut): number[] {
-    const { slotIndex } = this.#recording.scan.columns;
+    const { slotIndex } = this.#recording.log.columns;
     const ends: number[] = [];
     const seen = new Set<number>();
     for (let record = cut.firstRecord; record < cut.endRecord; record += 1) {
@@ -251,8 +245,8 @@ class ReasonList {
   }
 }
 
-/** What v1 records have no room for, looked up once for all replicas. */
-export class SlotRests {
+/** What an observation stream keeps for a v1 log, looked up once for all replicas. */
+class StreamedRests implements SlotRests {
   /** Nine words a record: the priority, then arguments 4 to 11. */
   readonly #words: Uint32Array;
 
@@ -265,12 +259,12 @@ export class SlotRests {
     columns: RecordColumns,
     observations: ObservationReader,
     sequenceOf: (record: number) => number,
-  ): SlotRests | undefined {
-    let rests: SlotRests | undefined;
+  ): StreamedRests | undefined {
+    let rests: StreamedRests | undefined;
     for (let record = 0; record < columns.length; record += 1) {
       const rest = observations.slotRest(sequenceOf(record));
       if (rest === undefined) continue;
-      rests ??= SlotRests.#blank(columns.length);
+      rests ??= StreamedRests.#blank(columns.length);
       rests.#words[record * REST_WORDS] = rest.priority;
       rests.#words.set(Array.from(rest.arguments), record * REST_WORDS + 1);
     }
@@ -281,26 +275,20 @@ export class SlotRests {
     return this.#words[record * REST_WORDS];
   }
 
-  /** Argument 4 … 11. */
   argument(record: number, index: number): number {
     return this.#words[record * REST_WORDS + 1 + index - RECORD_ARGUMENT_COUNT];
   }
 
-  static #blank(recordCount: number): SlotRests {
+  static #blank(recordCount: number): StreamedRests {
     const words = new Uint32Array(recordCount * REST_WORDS);
     for (let record = 0; record < recordCount; record += 1) words[record * REST_WORDS] = Priority.NORMAL;
-    return new SlotRests(words);
+    return new StreamedRests(words);
   }
 }
 
 const REST_WORDS = 1 + ARGUMENT_COUNT - RECORD_ARGUMENT_COUNT;
 
-/** All arguments of a record's slot that are known: four, or twelve where the stream has the rest. */
+/** All arguments of a record's slot that are known: four, or twelve where the rest was kept. */
 export function argumentsOf(plan: ReplayPlan, record: number): number[] {
-  const { columns, slotRests } = plan;
-  const kept = Array.from(columns.args.subarray(RECORD_ARGUMENT_COUNT * record, RECORD_ARGUMENT_COUNT * (record + 1)));
-  if (slotRests === undefined) return kept;
-  for (let index = RECORD_ARGUMENT_COUNT; index < ARGUMENT_COUNT; index += 1)
-    kept.push(slotRests.argument(record, index));
-  return kept;
+  return knownArguments(plan.columns, plan.slotRests, record);
 }

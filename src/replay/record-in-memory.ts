@@ -4,6 +4,7 @@ import type { Backend } from '../backend/index.ts';
 import { type Kernel, kernelToJson } from '../kernel/index.ts';
 import { RingLog, scanLogBytes } from '../log/index.ts';
 import { ObservationReader, ObservationWriter } from '../observe/index.ts';
+import { recordedRingLog } from '../reading/index.ts';
 import { RecordingSession, type SlotRequest } from '../record/index.ts';
 import { MemoryStorage } from '../storage/index.ts';
 import type { Recording } from './plan.ts';
@@ -48,5 +49,5 @@ export async function recordInMemory(
   }
   writer?.close();
   const observations = ObservationReader.open(new MemoryStorage(stream.toBytes()));
-  return { scan: scanLogBytes(log.toBytes()), observations };
+  return { log: recordedRingLog(scanLogBytes(log.toBytes())), observations };
 }

@@ -11,6 +11,9 @@ import { vrrl, vrrlJson } from './fake-io.ts';
 import { additions, ROOT, temporaryFolder } from './files.ts';
 import { spinKernel } from './recordings.ts';
 
+/** What the reference writes: two files. */
+const RECORDING = { format: 'v1', capacity: 8, mayReplace: true } as const;
+
 const folder = temporaryFolder();
 let log = '';
 let number = 0;
@@ -202,7 +205,7 @@ describe('record and what is there already', () => {
     const backend = new ReferenceBackend(kernel);
     // The header of its observations is too long to be written: the last thing that can go wrong.
     const name = 'x'.repeat(2 ** 26);
-    const making = Recorder.create(log, Object.assign(backend, { name }), kernel, 8, true);
+    const making = Recorder.create(log, Object.assign(backend, { name }), kernel, RECORDING);
     await expect(making).rejects.toThrow('header of the observation stream');
     for (const path of [log, `${log}.obs`]) expect(fs.readFileSync(path, 'utf8')).toBe(`mine: ${path}`);
     expect(fs.readdirSync(folder.at('')).filter((each) => each.includes('replaced'))).toEqual([]);
@@ -212,7 +215,7 @@ describe('record and what is there already', () => {
     for (const path of [log, `${log}.obs`]) fs.writeFileSync(path, 'old');
     const kernel = defineKernel({ name: 'small' });
     const backend = new ReferenceBackend(kernel);
-    const recorder = await Recorder.create(log, backend, kernel, 8, true);
+    const recorder = await Recorder.create(log, backend, kernel, RECORDING);
     expect(scanLogBytes(fs.readFileSync(log)).columns).toHaveLength(0);
     await recorder.session.publish([{ opcode: Opcode.NOP }]);
     // Not closed, as if the process had been killed here.

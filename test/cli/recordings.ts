@@ -44,7 +44,7 @@ export async function makeRecording(
   { capacity = 4_096, threads = false }: RecordingOptions = {},
 ): Promise<string> {
   const backend: Backend = threads ? new ThreadsBackend(kernel) : new ReferenceBackend(kernel);
-  const recorder = await Recorder.create(path, backend, kernel, capacity, true);
+  const recorder = await Recorder.create(path, backend, kernel, { format: 'v1', capacity, mayReplace: true });
   try {
     for (const [index, slots] of epochs.entries()) {
       await recorder.session.publish(slots);

@@ -17,7 +17,7 @@ describe('the import rule', () => {
 
   it.each([
     ['src/log/decode.ts', 'node:fs', 'pure packages'],
-    ['src/log/decode.ts', 'koffi', 'pure packages'],
+    ['src/log/decode.ts', 'lmdb', 'pure packages'],
     ['src/log/decode.ts', '../replay/index.ts', 'must not know room replay'],
     ['src/replay/replay.ts', '../log/decode.ts', 'past the face'],
     ['src/replay/replay.ts', '../../node/ring-log.ts', 'must not know node'],

@@ -399,7 +399,7 @@ describe('observations', () => {
         throw error;
       });
       fc.pre(run !== undefined);
-      const { observations, scan } = recordingOf(run);
+      const { observations, log } = recordingOf(run);
       expect(Array.from(observations?.initialWords ?? [])).toEqual(shown[0]);
       expect(observations?.epochCount).toBe(program.length);
       expect(observations?.cleanEnd).toBe(true);
@@ -413,10 +413,10 @@ describe('observations', () => {
         expect(observations?.faults(index).map(({ slotIndex, code, detail }) => [slotIndex, code, ...detail])).toEqual(
           faults.map(({ slotIndex, words }) => [slotIndex, ...words]),
         );
-        expect(scan.columns.epoch[firstRecord - 1]).toBe(observed?.deviceEpoch);
+        expect(log.columns.epoch[firstRecord - 1]).toBe(observed?.deviceEpoch);
         firstRecord += recordCount;
       }
-      expect(run.recordCount).toBe(scan.columns.length);
+      expect(run.recordCount).toBe(log.columns.length);
     });
     await fc.assert(property, { numRuns: 100 });
   });

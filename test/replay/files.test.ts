@@ -33,7 +33,10 @@ const program: Program = Array.from({ length: 12 }, (_, epoch) => [
 const isKernelOurs = (backend: Backend) => backend.layout.areas[0].name === 'control';
 
 async function recordTo(logPath: string, backend: Backend, slots = program, capacity = 256): Promise<Recorder> {
-  const recorder = await Recorder.create(logPath, backend, isKernelOurs(backend) ? kernel : undefined, capacity, false);
+  const recorder = await Recorder.create(logPath, backend, isKernelOurs(backend) ? kernel : undefined, {
+    format: 'v1',
+    capacity,
+  });
   try {
     for (const [tag, epoch] of slots.entries()) {
       await recorder.session.publish(epoch);
@@ -133,7 +136,7 @@ describe('a recording in files', () => {
     });
     await expect(recordTo(logPath, dying, namedEpochs(12))).rejects.toThrow('the device is lost');
     const recording = openRecording(logPath);
-    expect([...recording.scan.columns].map(({ args }) => args[0])).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect([...recording.log.columns].map(({ args }) => args[0])).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     recording.close();
     const judgement = await judgeFiles(logPath, [new AddingBackend()]);
     expect(judgement).toMatchObject({ verdict: 'unknown', epochs: { total: 8, agreeing: 7, unknown: 1 } });

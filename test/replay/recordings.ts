@@ -9,6 +9,7 @@ import {
   ObservationWriter,
   type ObservationWriterOptions,
 } from '../../src/observe/index.ts';
+import { recordedRingLog } from '../../src/reading/index.ts';
 import { type RecordedEpoch, RecordingSession, type SlotRequest } from '../../src/record/index.ts';
 import { type Recording, replayOn } from '../../src/replay/index.ts';
 import { MemoryStorage, type Storage, StorageError } from '../../src/storage/index.ts';
@@ -108,8 +109,10 @@ export function framesOf(stream: Uint8Array, kind: number): { readonly start: nu
 
 /** What a reader of the two files has; without a stream there are no observations. */
 export function recordingOf({ log, stream }: { log: Uint8Array; stream?: Uint8Array }): Recording {
-  const scan = scanLogBytes(log);
-  return stream === undefined ? { scan } : { scan, observations: ObservationReader.open(new MemoryStorage(stream)) };
+  const read = recordedRingLog(scanLogBytes(log));
+  return stream === undefined
+    ? { log: read }
+    : { log: read, observations: ObservationReader.open(new MemoryStorage(stream)) };
 }
 
 /** The recording of a run as its log alone, as another runtime would have left it. */

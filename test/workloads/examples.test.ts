@@ -7,6 +7,7 @@ import { type Backend, type BackendFactory, ReferenceBackend } from '../../src/b
 import type { Kernel } from '../../src/kernel/index.ts';
 import { RingLog, scanLogBytes } from '../../src/log/index.ts';
 import { compareSnapshots, ObservationReader, ObservationWriter, resolveLayout } from '../../src/observe/index.ts';
+import { recordedRingLog } from '../../src/reading/index.ts';
 import { parseSlotLine, type RecordedEpoch, RecordingSession, SlotLineReader } from '../../src/record/index.ts';
 import { planReplay, type ReplayPlan, replayOn } from '../../src/replay/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
@@ -45,9 +46,9 @@ async function record(backend: Backend, slotsFile: string, kernel?: Kernel): Pro
     if (line.kind === 'slot') await session.publish([line.slot]);
     else epochs.push(await session.endEpoch(line));
   }
-  const scan = scanLogBytes(logStorage.toBytes());
+  const recorded = recordedRingLog(scanLogBytes(logStorage.toBytes()));
   const reader = ObservationReader.open(streamStorage);
-  return { plan: planReplay({ scan, observations: reader }), epochs, last: session.snapshot.slice() };
+  return { plan: planReplay({ log: recorded, observations: reader }), epochs, last: session.snapshot.slice() };
 }
 
 describe('the saturating counter kernel', () => {
