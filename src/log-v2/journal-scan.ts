@@ -113,7 +113,8 @@ class JournalWalk {
     this.#reader = new FrameReader(journal);
     this.#saltLow = saltLow;
     this.#saltHigh = saltHigh;
-    this.#size = journal.size() - (journal.size() % FRAME_ALIGNMENT_BYTES);
+    // Where a file was cut off, the rest of the last eight bytes reads as zeros.
+    this.#size = Math.ceil(journal.size() / FRAME_ALIGNMENT_BYTES) * FRAME_ALIGNMENT_BYTES;
     this.#chunk = new Uint32Array(Math.min(CHUNK_BYTES, this.#size) / 4);
   }
 

@@ -126,8 +126,8 @@ export function countLoss(window: WindowReport, journal: JournalScan, isFresh?: 
 }
 
 function recordsHeld(storage: Storage, { geometry }: Superblock): number {
-  const whole = Math.floor((storage.size() - geometry.slotsOffset) / FLIGHT_RECORD_BYTES);
-  return Math.max(0, Math.min(geometry.capacity, whole));
+  const held = Math.ceil((storage.size() - geometry.slotsOffset) / FLIGHT_RECORD_BYTES);
+  return Math.max(0, Math.min(geometry.capacity, held));
 }
 
 /** Below the window, all that is not there after all. */

@@ -71,7 +71,9 @@ class SlotWalk {
   readonly #rules: PositionRules;
   readonly #onValid: ValidVisitor;
   readonly #onProgress: FlightProgress | undefined;
-  /** Positions that the file has room for. */
+  /** Bytes of the slots that the file has. */
+  readonly #heldBytes: number;
+  /** Positions that the file has room for, at least in part. */
   readonly #held: number;
   readonly #rows: Int32Array;
   readonly #bytes: Uint8Array;
@@ -94,7 +96,8 @@ class SlotWalk {
     this.#rules = rulesOf(superblock);
     this.#onValid = onValid;
     this.#onProgress = onProgress;
-    this.#held = Math.max(0, Math.min(capacity, Math.floor((storage.size() - slotsOffset) / FLIGHT_RECORD_BYTES)));
+    this.#heldBytes = Math.max(0, Math.min(capacity * FLIGHT_RECORD_BYTES, storage.size() - slotsOffset));
+    this.#held = Math.ceil(this.#heldBytes / FLIGHT_RECORD_BYTES);
     this.#rows = new Int32Array(Math.min(CHUNK_RECORDS, this.#held) * FLIGHT_RECORD_WORDS);
     this.#bytes = new Uint8Array(this.#rows.buffer);
     this.#findings = new Uint8Array(capacity);
@@ -107,7 +110,7 @@ class SlotWalk {
       const count = Math.min(CHUNK_RECORDS, heldEnd - position);
       this.#read(position, count);
       for (let row = 0; row < count; row += 1) this.#judge(row * FLIGHT_RECORD_WORDS, position + row);
-      this.#onProgress?.(this.#readBytes, this.#held * FLIGHT_RECORD_BYTES);
+      this.#onProgress?.(this.#readBytes, this.#heldBytes);
     }
   }
 
@@ -125,9 +128,13 @@ class SlotWalk {
     };
   }
 
+  /** Of a record that the file ends in, the rest reads as zeros: so it will when the file has its length again. */
   #read(position: number, count: number): void {
-    const bytes = this.#bytes.subarray(0, count * FLIGHT_RECORD_BYTES);
-    const found = this.#storage.readAt(bytes, this.#slotsOffset + position * FLIGHT_RECORD_BYTES);
+    const start = position * FLIGHT_RECORD_BYTES;
+    const end = Math.min(start + count * FLIGHT_RECORD_BYTES, this.#heldBytes);
+    const bytes = this.#bytes.subarray(0, end - start);
+    this.#bytes.fill(0, bytes.length, count * FLIGHT_RECORD_BYTES);
+    const found = this.#storage.readAt(bytes, this.#slotsOffset + start);
     this.#readBytes += found;
     if (found < bytes.length) {
       throw new StorageError('read', this.#storage.label, new Error('the file became shorter while it was read'));
