@@ -175,9 +175,10 @@ export class JournalRing {
     const end = start + frame.length;
     const { mapping } = this.#medium;
     if (mapping === undefined) {
-      const bytes = frame.slice();
+      // In one write with what is to be cleared behind it, so that of the frames that it destroys the oldest goes first.
+      const bytes = new Uint8Array(clearEnd - start);
+      bytes.set(frame);
       bytes.set(this.#headerBytes);
-      this.#clear(end, clearEnd);
       this.#medium.writeAt(bytes, this.#offset + start);
       return;
     }

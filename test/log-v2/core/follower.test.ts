@@ -1,0 +1,174 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  FlightFollower,
+  FlightLog,
+  type FlightLogOptions,
+  type Followed,
+  flightLogBytes,
+  MemoryMedium,
+} from '../../../src/log-v2/index.ts';
+import { completed, FILE_ID, METADATA, makeEntry, SLOTS_AT } from './model.ts';
+
+function optionsFor(capacity: number): FlightLogOptions {
+  return { capacity, metadata: METADATA, fileId: FILE_ID };
+}
+
+type Access = 'storage' | 'words';
+const accesses: readonly Access[] = ['storage', 'words'];
+
+function follow(access: Access, medium: MemoryMedium, from?: number): FlightFollower {
+  if (access === 'storage') return FlightFollower.overStorage(medium, from);
+  const { mapping } = medium;
+  if (mapping === undefined) return expect.fail('the medium is no mapping');
+  return FlightFollower.overWords(mapping.words, medium, from);
+}
+
+/** What a follower was handed, in short. */
+function brief(followed: Followed): string {
+  return followed.kind === 'record' ? `${followed.record.sequence}` : `${followed.kind} ${followed.count}`;
+}
+
+describe.each(accesses)('over %s', (access) => {
+  it('sees every record once it is appended, whole, and counts what it was lapped by', () => {
+    const property = fc.property(
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 20 }),
+      (capacity, bursts) => {
+        const medium = MemoryMedium.ofSize(flightLogBytes(optionsFor(capacity)));
+        let log = FlightLog.create(medium, optionsFor(capacity));
+        const follower = follow(access, medium);
+        let [appended, seen] = [0, 0];
+        for (const burst of bursts) {
+          if (burst === 12) log = FlightLog.open(medium);
+          for (let index = 0; index < burst; index += 1) log.append(makeEntry(appended++));
+          for (const followed of follower.drain()) {
+            if (followed.kind !== 'record') {
+              expect(followed.kind).toBe('lapped');
+              seen += followed.count;
+              continue;
+            }
+            expect(followed.record).toEqual(completed(makeEntry(seen), seen + 1));
+            seen += 1;
+          }
+          expect(seen).toBe(appended);
+          expect(follower.nextSequence).toBe(appended + 1);
+        }
+      },
+    );
+    fc.assert(property);
+  });
+
+  it('never takes a part of a record for one, at whichever store it looks', () => {
+    for (let capacity = 1; capacity <= 3; capacity += 1) {
+      const bytes = new Uint8Array(flightLogBytes(optionsFor(capacity)));
+      let returned = 0;
+      let looks = 0;
+      const onStored = (): void => {
+        if (returned === 0) return;
+        // A follower from every number on, as it would find the file now.
+        for (let from = Math.max(1, returned - 6); from <= returned + 2; from += 1) {
+          const image = new MemoryMedium(bytes.slice());
+          let next = from;
+          for (const followed of follow(access, image, from).drain(10)) {
+            if (followed.kind === 'record') {
+              expect(followed.record).toEqual(completed(makeEntry(next - 1), next));
+              next += 1;
+            } else {
+              next += followed.count;
+            }
+          }
+          if (from <= returned) expect(next - 1).toBeGreaterThanOrEqual(capacity === 1 ? from - 1 : returned);
+          expect(next - 1).toBeLessThanOrEqual(Math.max(returned + 1, from - 1));
+          looks += 1;
+        }
+      };
+      const log = FlightLog.create(new MemoryMedium(bytes, { trace: { onStored } }), optionsFor(capacity));
+      for (let index = 0; index < 4 * capacity + 2; index += 1) {
+        log.append(makeEntry(index));
+        returned = index + 1;
+      }
+      expect(looks).toBeGreaterThan(50);
+    }
+  });
+
+  it('passes over what is lost once it is sure', () => {
+    const medium = MemoryMedium.ofSize(flightLogBytes(optionsFor(8)));
+    const log = FlightLog.create(medium, optionsFor(8));
+    for (const index of [0, 1]) log.append(makeEntry(index));
+    log.skipTo(5);
+    const follower = follow(access, medium);
+    expect([...follower.drain()].map(brief)).toEqual(['1', '2']);
+    log.append(makeEntry(4));
+    expect([...follower.drain()].map(brief)).toEqual(['lost 1', 'lost 1', '5']);
+
+    const bytes = medium.toBytes();
+    bytes[SLOTS_AT + 128 + 60] ^= 1;
+    expect([...follow(access, new MemoryMedium(bytes)).drain()].map(brief)).toEqual([
+      '1',
+      'lost 1',
+      'lost 1',
+      'lost 1',
+      '5',
+    ]);
+  });
+
+  it('waits at a record that was damaged until a newer one shows that it will not come', () => {
+    const medium = MemoryMedium.ofSize(flightLogBytes(optionsFor(8)));
+    const log = FlightLog.create(medium, optionsFor(8));
+    for (const index of [0, 1]) log.append(makeEntry(index));
+    const bytes = medium.toBytes();
+    bytes[SLOTS_AT + 128 + 60] ^= 1;
+    const spoilt = new MemoryMedium(bytes);
+    const follower = follow(access, spoilt);
+    expect([...follower.drain()].map(brief)).toEqual(['1']);
+    const writer = FlightLog.open(spoilt);
+    expect([...follower.drain()].map(brief)).toEqual([]);
+    writer.append(makeEntry(5));
+    // Nothing had said that record 2 was there, so its number was free.
+    expect([...follower.drain()].map(brief)).toEqual(['2']);
+  });
+
+  it('believes no hint', () => {
+    const medium = MemoryMedium.ofSize(flightLogBytes(optionsFor(4)));
+    const log = FlightLog.create(medium, optionsFor(4));
+    for (let index = 0; index < 6; index += 1) log.append(makeEntry(index));
+    for (const hint of [0n, 3n, 5n, 7n, 2n ** 53n, 2n ** 64n - 1n]) {
+      const bytes = medium.toBytes();
+      new DataView(bytes.buffer).setBigUint64(8192, hint, true);
+      const all = [...follow(access, new MemoryMedium(bytes), 1).drain()].map(brief);
+      expect(all.slice(-4)).toEqual(['3', '4', '5', '6']);
+    }
+  });
+
+  it('begins with the oldest record that is there', () => {
+    const medium = MemoryMedium.ofSize(flightLogBytes(optionsFor(4)));
+    const log = FlightLog.create(medium, optionsFor(4));
+    expect(follow(access, medium).nextSequence).toBe(1);
+    for (let index = 0; index < 9; index += 1) log.append(makeEntry(index));
+    expect(follow(access, medium).nextSequence).toBe(6);
+    expect(follow(access, medium, 9).nextSequence).toBe(9);
+  });
+});
+
+it('takes no record from a storage that is written between two reads of it', () => {
+  const medium = MemoryMedium.ofSize(flightLogBytes(optionsFor(1)));
+  const log = FlightLog.create(medium, optionsFor(1));
+  log.append(makeEntry(0));
+  const torn = new MemoryMedium(medium.toBytes());
+  const follower = FlightFollower.overStorage(torn, 1);
+  let reads = 0;
+  const readAt = torn.readAt.bind(torn);
+  torn.readAt = (target, position) => {
+    const found = readAt(target, position);
+    if (position === SLOTS_AT) {
+      reads += 1;
+      if (reads % 2 === 1) torn.writeAt(new Uint8Array([reads]), SLOTS_AT + 40);
+      else torn.writeAt(medium.toBytes().subarray(SLOTS_AT, SLOTS_AT + 128), SLOTS_AT);
+    }
+    return found;
+  };
+  for (let look = 0; look < 5; look += 1) expect(follower.poll()).toBeUndefined();
+  torn.readAt = readAt;
+  expect(follower.poll()).toMatchObject({ kind: 'record' });
+});
