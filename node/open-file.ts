@@ -9,8 +9,11 @@ const CLOSED = -1;
 /** A call that the system wants repeated is repeated this often; a regular file gives no reason to wait longer. */
 const MAX_ATTEMPTS = 100;
 
-/** Zeros are written this many at a time. */
-const ZEROS_BYTES = 1 << 20;
+/**
+ * Zeros are written this many at a time. Linux keeps what one call wrote together: a store to a mapping makes all of it
+ * dirty, and the next sync writes all of it. With a megabyte at a time, that is what each sync of a single record wrote.
+ */
+const ZEROS_BYTES = 16_384;
 
 /** Owns a descriptor. The descriptor's own position is never used. */
 export class OpenFile implements Storage {
