@@ -14,6 +14,8 @@ import {
 
 /** The most bytes that a journal may have. */
 export const MAX_JOURNAL_BYTES = 0x10_0000_0000;
+/** The most that a file may have: opening extends one that is too short, and nobody's disk is to be filled by a number. */
+const MAX_FILE_BYTES: number = 2 * MAX_JOURNAL_BYTES;
 
 export interface FlightGeometry {
   /** Records that the log has room for. */
@@ -137,7 +139,7 @@ function sectionsProblem(sections: readonly Section[]): string | undefined {
   let free = HINTS_OFFSET;
   for (const section of sorted) {
     const end = section.offset + sizeOf(section);
-    if (!Number.isSafeInteger(end) || section.offset % PAGE_BYTES !== 0) return 'has a section where none can be';
+    if (!(end <= MAX_FILE_BYTES) || section.offset % PAGE_BYTES !== 0) return 'has a section where none can be';
     if (section.offset < free) return 'has sections that overlap';
     free = end;
   }
