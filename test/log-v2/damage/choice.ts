@@ -6,7 +6,7 @@ export const isSoak: boolean = process.env['VRRL_SOAK'] !== undefined;
 /** Of this run; `VRRL_SEED` gives one. */
 export const seed: number = Number(process.env['VRRL_SEED'] ?? Date.now() % 2 ** 32);
 /** Goes into every message, so that whoever reads it can run the same again. */
-export const again = `again: VRRL_SEED=${seed}${isSoak ? ' VRRL_SOAK=1' : ''} npx vitest run`;
+export const again: string = `again: VRRL_SEED=${seed}${isSoak ? ' VRRL_SOAK=1' : ''} npx vitest run`;
 
 /** `part` of the numbers from 0 to `count` − 1, one out of each of as many stretches of equal length; all in a soak. */
 export function* chosen(count: number, part: number): Generator<number> {
