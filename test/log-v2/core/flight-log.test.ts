@@ -16,12 +16,14 @@ import { MemoryStorage, StorageError } from '../../../src/storage/index.ts';
 import {
   anyEntry,
   completed,
+  encodeRecord,
   expectSameBytes,
   FILE_ID,
   METADATA,
   ModelFlightLog,
   makeEntry,
   SLOTS_AT,
+  sumOf,
 } from './model.ts';
 
 function optionsFor(capacity: number): FlightLogOptions {
@@ -239,19 +241,68 @@ it('creates nothing over something', () => {
   expect(() => FlightLog.create(MemoryMedium.ofSize(4096), optionsFor(4))).toThrow(/Fix: /);
 });
 
-it('takes the order of stores that followers rely on', () => {
-  const stores: [number, number][] = [];
-  const options = optionsFor(2);
-  const trace = { onStored: (offset: number, bytes: number): void => void stores.push([offset, bytes]) };
-  const log = FlightLog.create(MemoryMedium.ofSize(flightLogBytes(options), { trace }), options);
-  stores.length = 0;
+it('takes the order of stores that followers rely on, and says 0 while it is at it', () => {
+  const options = optionsFor(1);
+  const bytes = new Uint8Array(flightLogBytes(options));
+  const stores: [offset: number, bytes: number, isCommitted: boolean][] = [];
+  const onStored = (offset: number, count: number): void => {
+    const commit = bytes.subarray(SLOTS_AT + 124, SLOTS_AT + 128);
+    stores.push([offset, count, commit.some((byte) => byte !== 0)]);
+  };
+  const log = FlightLog.create(new MemoryMedium(bytes, { trace: { onStored } }), options);
   log.append(makeEntry(0));
+  stores.length = 0;
+  log.append(makeEntry(1));
   expect(stores).toEqual([
-    [SLOTS_AT + 124, 4],
-    [SLOTS_AT, 124],
-    [SLOTS_AT + 124, 4],
-    [8192, 8],
+    [SLOTS_AT + 124, 4, false],
+    [SLOTS_AT, 124, false],
+    [SLOTS_AT + 124, 4, true],
+    [8192, 8, true],
   ]);
+});
+
+/** The epoch for which the first record has a sum of 0: sums are linear in the bits of a word, so it can be solved for. */
+function epochWithSumZero(entry: FlightEntry): number {
+  const frame = { sequence: 1, incarnation: 1, previousCommit: 0 };
+  const sumWith = (epoch: number): number =>
+    sumOf(
+      encodeRecord({ ...entry, epoch }, frame)
+        .fill(0, 116, 120)
+        .subarray(0, 124),
+    );
+  const constant = sumWith(0);
+  // Each row: what some bits of the epoch change of the sum, and which bits they are; reduced to one bit a row.
+  const rows = Array.from({ length: 32 }, (_, bit) => ({ sum: (sumWith(2 ** bit) ^ constant) >>> 0, bits: 2 ** bit }));
+  let [left, epoch] = [constant, 0];
+  for (let bit = 31; bit >= 0; bit -= 1) {
+    const at = rows.findIndex(({ sum }) => (sum >>> bit) & 1);
+    const [pivot] = rows.splice(at, 1);
+    for (const row of rows) {
+      if (((row.sum >>> bit) & 1) === 0) continue;
+      row.sum = (row.sum ^ pivot.sum) >>> 0;
+      row.bits = (row.bits ^ pivot.bits) >>> 0;
+    }
+    if (((left >>> bit) & 1) === 0) continue;
+    left = (left ^ pivot.sum) >>> 0;
+    epoch = (epoch ^ pivot.bits) >>> 0;
+  }
+  return epoch;
+}
+
+it('has a nonce where the sum would say that nothing was committed', () => {
+  const entry = { ...makeEntry(5), epoch: epochWithSumZero(makeEntry(5)) };
+  const options = optionsFor(2);
+  const medium = MemoryMedium.ofSize(flightLogBytes(options));
+  const log = FlightLog.create(medium, options);
+  log.append(entry);
+  const words = new Uint32Array(slotsOf(medium.toBytes(), 1).slice().buffer);
+  expect(words[29]).toBe(1);
+  expect(words[31]).not.toBe(0);
+  expectSameBytes(
+    slotsOf(medium.toBytes(), 1),
+    encodeRecord(entry, { sequence: 1, incarnation: 1, previousCommit: 0 }),
+  );
+  expect(log.scan().columns.fullRecord(0)).toEqual(completed(entry, 1));
 });
 
 it('writes a batch to a file in one write for each run of neighbours', () => {

@@ -235,6 +235,28 @@ describe('what is damaged in the journal', () => {
   });
 });
 
+it('takes the order of stores in which the oldest frame goes first and the new one counts last', () => {
+  const bytes = new Uint8Array(flightLogBytes(options));
+  const stores: [offset: number, bytes: number, headerCrc: boolean][] = [];
+  const onStored = (offset: number, count: number): void => {
+    const at = offset >= JOURNAL_AT ? JOURNAL_AT : offset;
+    stores.push([offset - at, count, bytes.subarray(JOURNAL_AT + 28, JOURNAL_AT + 32).some((byte) => byte !== 0)]);
+  };
+  const log = FlightLog.create(new MemoryMedium(bytes, { trace: { onStored } }), options);
+  for (let tag = 0; tag < 4; tag += 1) log.appendFrames(makeFrame({ kind: 'base', bytes: 968, tag }));
+  stores.length = 0;
+  log.appendFrames(makeFrame({ kind: 'base', bytes: 168, tag: 4 }));
+  expect(stores).toEqual([
+    [4000, 96, true],
+    [28, 4, false],
+    [32, 168, false],
+    [0, 28, false],
+    [200, 800, false],
+    [28, 4, true],
+    [0, 24, true],
+  ]);
+});
+
 it('a record that only the journal knows of keeps its number', () => {
   const medium = MemoryMedium.ofSize(flightLogBytes(options));
   const log = FlightLog.create(medium, options);

@@ -42,8 +42,11 @@ describe('a reader', () => {
   });
 
   it('knows the newest record whatever the hint says', () => {
+    const medium = MemoryMedium.ofSize(flightLogBytes(options));
+    const log = FlightLog.create(medium, options);
+    for (let index = 0; index < 100; index += 1) log.append(makeEntry(index));
     for (const hint of [0n, 1n, 36n, 37n, 50n, 99n, 100n, 101n, 164n, 2n ** 60n, 2n ** 64n - 1n]) {
-      expect(FlightReader.open(without(logOf(100), [], hint)).newestSequence).toBe(100);
+      expect(FlightReader.open(without(medium, [], hint)).newestSequence).toBe(100);
     }
   });
 

@@ -367,6 +367,15 @@ describe('of the superblock', () => {
     log.sync();
     log.close();
     expect(events).toEqual(['sync', 'superblock 0', 'sync', 'superblock 1', 'sync', 'superblock 0', 'sync']);
+    // A copy is only written over once the other one is on stable storage.
+    events.length = 0;
+    FlightLog.open(medium);
+    expect(events).toEqual(['sync', 'superblock 1', 'sync', 'superblock 0', 'sync']);
+    events.length = 0;
+    medium.writeAt(new Uint8Array([1]), SLOTS_AT + 500);
+    FlightLog.open(medium);
+    expect(events.slice(0, 3)).toEqual(['sync', 'superblock 1', 'sync']);
+    expect(events).toHaveLength(8);
   });
 });
 

@@ -48,14 +48,17 @@ export interface LogStory {
   readonly isClosed: boolean;
   /** Whether it is closed, opened and appended to once more. */
   readonly isReopened?: boolean;
+  /** Logs of different variants have different words in all records and frames. */
+  readonly variant?: number;
 }
 
 const METADATA = { tool: 'test 1', kernel: { name: 'histogram', lanes: 4 }, note: 'known' } as const;
 const FIRST_FRAME = 3;
 
 /** The record of a number: every word of it is told from the number. */
-export function makeEntry(sequence: number): FlightEntry {
-  const args = Array.from({ length: 1 + (sequence % 12) }, (_, index) => Math.imul(sequence + index, 0x9e3779b1) >>> 0);
+export function makeEntry(sequence: number, variant = 0): FlightEntry {
+  const first = sequence + 1000 * variant;
+  const args = Array.from({ length: 1 + (sequence % 12) }, (_, index) => Math.imul(first + index, 0x9e3779b1) >>> 0);
   const entry = {
     timestampNs: 1_700_000_000_000_000_000n + 1000n * BigInt(sequence),
     slotIndex: sequence % 64,
@@ -71,8 +74,8 @@ export function makeEntry(sequence: number): FlightEntry {
 }
 
 /** That entry as a log gives it back. */
-export function makeRecord(sequence: number): FlightRecord {
-  const entry = makeEntry(sequence);
+export function makeRecord(sequence: number, variant = 0): FlightRecord {
+  const entry = makeEntry(sequence, variant);
   const args = [...entry.args, ...new Array<number>(12 - entry.args.length).fill(0)];
   return { ...entry, sequence, priority: entry.priority ?? 1, args };
 }
@@ -83,6 +86,7 @@ export function makeFrame(
   newestRecord: number,
   salt: readonly [number, number],
   sequence: number,
+  variant = 0,
 ): Uint8Array {
   const buffer = new FrameBuffer(salt);
   const stateWords = 5 + ((ordinal * 7) % 40);
@@ -94,7 +98,7 @@ export function makeFrame(
   buffer.words[at + EpochWord.RECORD_COUNT] = 1;
   buffer.words[at + EpochWord.STATE_ENCODING] = ordinal % 3 === 0 ? StateEncoding.KEYFRAME : StateEncoding.DELTA;
   for (let word = 0; word < stateWords; word += 1) {
-    buffer.words[at + EpochWord.REGION_DIGESTS + word] = Math.imul(ordinal * 64 + word, 0x85ebca6b);
+    buffer.words[at + EpochWord.REGION_DIGESTS + word] = Math.imul(ordinal * 64 + word + 1000 * variant, 0x85ebca6b);
   }
   buffer.seal(FrameKind.EPOCH, 4 * payloadWords, sequence);
   return buffer.bytes.slice(0, buffer.length);
@@ -105,17 +109,19 @@ export class JournalModel {
   readonly live: Map<number, KnownFrame> = new Map();
   readonly #size: number;
   readonly #salt: readonly [number, number];
+  readonly #variant: number;
   #next = FIRST_FRAME;
   #position = 0;
 
-  constructor(size: number, fileId: Id) {
+  constructor(size: number, fileId: Id, variant = 0) {
     this.#size = size;
+    this.#variant = variant;
     this.#salt = [fileId[0], fileId[1]];
   }
 
   /** Notes a frame, and gives it as a caller would have made it. */
   append(newestRecord: number): Uint8Array {
-    const bytes = makeFrame(this.#next, newestRecord, this.#salt, this.#next);
+    const bytes = makeFrame(this.#next, newestRecord, this.#salt, this.#next, this.#variant);
     const wraps = this.#position + bytes.length > this.#size;
     const position = wraps ? 0 : this.#position;
     for (const frame of [...this.live.values()]) {
@@ -123,7 +129,7 @@ export class JournalModel {
       if (isUnder || (wraps && frame.position >= this.#position)) this.live.delete(frame.sequence);
     }
     this.live.set(this.#next, { sequence: this.#next, position, bytes, newestRecord });
-    const foreign = makeFrame(this.#next, newestRecord, [1, 2], 77);
+    const foreign = makeFrame(this.#next, newestRecord, [1, 2], 77, this.#variant);
     this.#next += 1;
     this.#position = position + bytes.length;
     return foreign;
@@ -134,14 +140,14 @@ export class JournalModel {
 export function makeKnownLog(story: LogStory, fileId: Id = [0x1234_5678, 0x9abc_def0, 3, 4]): KnownLog {
   const options: FlightLogOptions = { ...story, metadata: METADATA, fileId };
   const medium = MemoryMedium.ofSize(flightLogBytes(options));
-  const journal = new JournalModel(story.journalBytes, fileId);
+  const journal = new JournalModel(story.journalBytes, fileId, story.variant);
   const records = new Map<number, FlightRecord>();
   let log = FlightLog.create(medium, options);
   const append = (count: number): void => {
     for (let index = 0; index < count; index += 1) {
       const sequence = log.nextSequence;
-      log.append(makeEntry(sequence));
-      records.set(sequence, makeRecord(sequence));
+      log.append(makeEntry(sequence, story.variant));
+      records.set(sequence, makeRecord(sequence, story.variant));
       for (let frame = 0; frame < story.framesPerRecord; frame += 1) log.appendFrames(journal.append(sequence));
     }
   };
