@@ -5,6 +5,7 @@ import type { EpochObservation, SlotRest } from './epoch.ts';
 import { FrameBuffer, type Salt } from './frame-buffer.ts';
 import {
   checkWord,
+  type InitialStateFacts,
   writeEnd,
   writeEpochFacts,
   writeFaults,
@@ -21,6 +22,8 @@ import { checkPair } from './word-pairs.ts';
 export interface ObservationEncoderOptions {
   /** At least every so many epochs all words are written, so that a state is never far away. */
   readonly keyframeInterval?: number;
+  /** What came before: more than nothing where a recording is cut out of another. */
+  readonly startsAfter?: InitialStateFacts;
 }
 
 /** Whole frames, borrowed until the encoder makes the next ones. */
@@ -33,6 +36,8 @@ export interface EncodedFrames {
 
 const DEFAULT_KEYFRAME_INTERVAL = 64;
 const NO_WORDS = new Uint32Array(0);
+/** What came before the first epoch of a recording that is made. */
+export const FROM_THE_START: InitialStateFacts = { nextOrdinal: 0, overwrittenEpochs: 0, firstLiveRecord: 0 };
 
 /**
  * Makes the frames of a recording, wherever they go. What was made counts once it was written: whoever wrote it calls
@@ -46,8 +51,10 @@ export class ObservationEncoder {
   readonly #state: Uint32Array;
   readonly #runs: Uint32Array;
   readonly #keyframeInterval: number;
-  #epochs = 0;
-  #lastOrdinal = -1;
+  readonly #startsAfter: InitialStateFacts;
+  readonly #isStartKnown: boolean;
+  #epochs: number;
+  #lastOrdinal: number;
   #nextRecord = 1;
   #sinceKeyframe = 0;
   /** Rests of records that no epoch covers yet, rising. */
@@ -56,33 +63,41 @@ export class ObservationEncoder {
   #accept: (() => void) | undefined;
 
   /**
-   * `initialWords` is the snapshot before the first epoch.
+   * `initialWords` is the snapshot before the first epoch; undefined if nobody knows it, which a recording that is cut out
+   * of another may have to say.
    *
    * @throws InputError if the words or the interval cannot be used.
    */
   constructor(
     layout: ResolvedLayout,
-    initialWords: Uint32Array,
+    initialWords: Uint32Array | undefined,
     salt: Salt,
-    { keyframeInterval = DEFAULT_KEYFRAME_INTERVAL }: ObservationEncoderOptions = {},
+    { keyframeInterval = DEFAULT_KEYFRAME_INTERVAL, startsAfter = FROM_THE_START }: ObservationEncoderOptions = {},
   ) {
-    checkSnapshot(layout, initialWords, 'the initial snapshot');
+    const start = initialWords ?? new Uint32Array(layout.snapshotWords);
+    checkSnapshot(layout, start, 'the initial snapshot');
     if (!Number.isInteger(keyframeInterval) || keyframeInterval < 1) {
       throw new InputError(`the keyframe interval is ${keyframeInterval}`, 'use a whole number of epochs, at least 1.');
     }
     this.layout = layout;
     this.#keyframeInterval = keyframeInterval;
     this.#buffer = new FrameBuffer(salt);
-    this.#state = initialWords.slice();
+    this.#startsAfter = startsAfter;
+    this.#isStartKnown = initialWords !== undefined;
+    this.#epochs = startsAfter.overwrittenEpochs;
+    this.#lastOrdinal = startsAfter.nextOrdinal - 1;
+    this.#state = start.slice();
     this.#runs = new Uint32Array(layout.snapshotWords + 1);
-    this.#digests = new StateDigests(layout, initialWords);
+    this.#digests = new StateDigests(layout, start);
+    // Nothing can be told as a change of what nobody knows.
+    if (!this.#isStartKnown) this.#sinceKeyframe = keyframeInterval;
   }
 
   get salt(): Salt {
     return this.#buffer.salt;
   }
 
-  /** Epochs accepted. */
+  /** Epochs accepted, those that came before included. */
   get epochCount(): number {
     return this.#epochs;
   }
@@ -90,10 +105,10 @@ export class ObservationEncoder {
   /** The state before the first epoch, and all of the memory as it was then if it is known. */
   initialState(sequence: number, memory: Uint32Array = NO_WORDS): EncodedFrames {
     this.#buffer.clear();
-    const facts = { nextOrdinal: 0, overwrittenEpochs: 0, firstLiveRecord: 0 };
-    writeInitialState(this.#buffer, sequence, facts, this.#state, memory);
+    const words = this.#isStartKnown ? this.#state : NO_WORDS;
+    writeInitialState(this.#buffer, sequence, this.#startsAfter, words, memory);
     this.#accept = undefined;
-    return this.#made(1, true);
+    return this.#made(1, this.#isStartKnown);
   }
 
   /**

@@ -105,6 +105,11 @@ export class ObservationReader {
     return this.#initialPart(initial.frame, 0, initial.facts.snapshotWords);
   }
 
+  /** The ordinal of the epoch that starts from `initialWords`; undefined if the stream has lost its beginning. */
+  get initialOrdinal(): number | undefined {
+    return this.#index.initial?.facts.nextOrdinal;
+  }
+
   /** All of the memory as it was before the first epoch of the recording, if the writer was given it. A copy. */
   get initialMemory(): Uint32Array | undefined {
     const initial = this.#index.initial;

@@ -1,6 +1,6 @@
 import { InputError } from '../base/errors.ts';
 import { isReplaceable, type ReplaceableStorage, type Storage } from '../storage/index.ts';
-import { type EncodedFrames, ObservationEncoder, type ObservationEncoderOptions } from './encoder.ts';
+import { type EncodedFrames, FROM_THE_START, ObservationEncoder, type ObservationEncoderOptions } from './encoder.ts';
 import type { EpochObservation, SlotRest } from './epoch.ts';
 import type { Salt } from './frame-buffer.ts';
 import { type DeadSegments, LiveSegments } from './live-segments.ts';
@@ -47,7 +47,7 @@ export class ObservationWriter {
   private constructor(
     storage: Storage,
     metadata: ObservationMetadata,
-    initialWords: Uint32Array,
+    initialWords: Uint32Array | undefined,
     options: ObservationWriterOptions,
   ) {
     this.layout = resolveLayout(metadata.layout);
@@ -61,7 +61,7 @@ export class ObservationWriter {
   /**
    * Starts a stream in an empty storage, which `close` closes.
    *
-   * `initialWords` is the snapshot before the first epoch.
+   * `initialWords` is the snapshot before the first epoch, if it is known.
    *
    * @throws InputError if the storage holds something, or the layout or the words cannot be used.
    * @throws StorageError if the storage cannot be written.
@@ -69,7 +69,7 @@ export class ObservationWriter {
   static create(
     storage: Storage,
     metadata: ObservationMetadata,
-    initialWords: Uint32Array,
+    initialWords: Uint32Array | undefined,
     options: ObservationWriterOptions = {},
   ): ObservationWriter {
     const writer = new ObservationWriter(storage, metadata, initialWords, options);
@@ -80,11 +80,13 @@ export class ObservationWriter {
         'name a file that does not exist yet, or remove it first.',
       );
     }
-    const facts = { nextOrdinal: 0, overwrittenEpochs: 0, firstLiveRecord: 0 };
+    const facts = options.startsAfter ?? FROM_THE_START;
     const { salt } = writer.#encoder;
     const prefix = makePrefix(salt, 0, writer.#headerPayload, facts, initialWords, options.initialMemory);
     writer.#write(prefix, PREFIX_FRAMES);
     writer.#prefixBytes = prefix.length;
+    writer.#overwrittenEpochs = facts.overwrittenEpochs;
+    writer.#firstLiveRecord = facts.firstLiveRecord;
     return writer;
   }
 
