@@ -40,11 +40,11 @@ export async function chooseKernel(
     const kernel = resizeKernel(await kernelFromFile(overrides.kernel), overrides);
     return { kernel, source: 'given', notes: notesOnGiven(kernel, recording) };
   }
-  const recorded = recording.observations?.header.kernel;
+  const recorded = recordedKernel(recording);
   if (recording.observations !== undefined && (recorded === null || recorded === undefined)) {
     return { kernel: undefined, source: 'foreign', notes: ['the recording is of a kernel that vrrl does not know'] };
   }
-  if (recorded !== undefined) {
+  if (recorded !== undefined && recorded !== null) {
     const own = kernelFromJson(recorded);
     const kernel = resizeKernel(own, overrides);
     return { kernel, source: 'recorded', notes: notesOnOther(kernel, own) };
@@ -57,9 +57,14 @@ export async function chooseKernel(
   };
 }
 
+/** As the observations describe it; a log without observations may do so, too. */
+export function recordedKernel({ log, observations }: Recording): unknown {
+  return observations === undefined ? log.kernel : observations.header.kernel;
+}
+
 /** What a kernel that was given rests on: the recorded one is another, or nobody knows which that was. */
-function notesOnGiven(kernel: Kernel, { observations }: Recording): string[] {
-  const recorded = observations?.header.kernel;
+function notesOnGiven(kernel: Kernel, recording: Recording): string[] {
+  const recorded = recordedKernel(recording);
   if (recorded === null || recorded === undefined) {
     return [`the recording names no kernel: ${nameOf(kernel)} is taken for it (--kernel)`];
   }

@@ -11,6 +11,7 @@ import {
   printKernel,
 } from '../../src/kernel/index.ts';
 import type { AddCommand } from '../context.ts';
+import { recordedKernel } from '../kernel-choice.ts';
 import { tidyJson } from '../render/json.ts';
 import { printableLines } from '../render/text.ts';
 import { kernelFromFile } from '../user-modules.ts';
@@ -40,7 +41,7 @@ async function findKernel(file: string | undefined): Promise<Kernel> {
   if (/\.([cm]?[jt]s|json)$/.test(file)) return kernelFromFile(file);
   const recording = openRecording(file);
   try {
-    const recorded = recording.observations?.header.kernel;
+    const recorded = recordedKernel(recording);
     if (recorded !== undefined && recorded !== null) return kernelFromJson(recorded);
     throw new InputError(
       `\`${file}\` does not say which kernel it was recorded with`,

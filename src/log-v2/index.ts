@@ -32,9 +32,10 @@ export {
   RecordWord,
 } from './layout.ts';
 export { type Mapping, type Medium, type MediumTrace, MemoryMedium } from './medium.ts';
-export type { FlightMetadata } from './metadata.ts';
+export type { FlightMetadata, RingLogOrigin } from './metadata.ts';
 export { FlightReader, type FlightSelection } from './reader.ts';
 export type { FlightEntry, FlightRecord } from './record.ts';
+export type { FlightSlot } from './record-store.ts';
 export { type RecoveryOptions, recoverFlightLog, type ScrubbedBytes } from './recovery.ts';
 export { type FlightLoss, type FlightScan, type FlightScanOptions, scanFlightLog, scanFlightLogBytes } from './scan.ts';
 export type { FlightProgress } from './slot-walk.ts';

@@ -3,7 +3,7 @@
 import { crc32c } from '../base/crc32c.ts';
 import { InputError } from '../base/errors.ts';
 import { WORD_BYTES } from '../base/words.ts';
-import type { ObservationLayout } from '../observe/index.ts';
+import type { LogReference, ObservationLayout } from '../observe/index.ts';
 import type { Storage } from '../storage/index.ts';
 import type { FlightGeometry } from './geometry.ts';
 import { MAX_JSON_BYTES, METADATA_HEAD_BYTES, METADATA_LAYOUT, wordOf } from './layout.ts';
@@ -26,6 +26,24 @@ export interface FlightMetadata {
   /** What is observed; a journal of observations needs it. */
   readonly layout?: ObservationLayout;
   readonly note?: string;
+  /** Arguments of the slots that are known: 4 where records come from a v1 log that kept no more. All if left out. */
+  readonly knownArguments?: number;
+  /** Of a log that was converted from v1, what it takes to make the same one again. */
+  readonly ringLog?: RingLogOrigin;
+  /** Tells pieces of one recording from others, where the time at which it was made does not. */
+  readonly recording?: string;
+  /** How many recordings the records are from, if from more than one. */
+  readonly mergedRecordings?: number;
+}
+
+/** Where the records of a converted log were. */
+export interface RingLogOrigin {
+  /** The position of the record with number 1. */
+  readonly firstPosition: number;
+  /** What was added to the numbers that the observations had for the records. */
+  readonly numberShift: number;
+  /** What the observations said about the log. */
+  readonly log?: LogReference;
 }
 
 /** What was found of the metadata. */

@@ -15,6 +15,8 @@ export interface RecordedLog {
   readonly hasWholeSlots: boolean;
   /** What slots had beyond v1 records; undefined if nothing, or if the log does not keep it. */
   readonly slotRests: SlotRests | undefined;
+  /** The kernel that recorded it, as the log itself describes it. */
+  readonly kernel?: unknown;
   /** The records' own numbers, where the log gives them some. */
   readonly sequences: Float64Array | undefined;
   /** Lost records right before the one at `index`; for `columns.length`, those behind the last. */
