@@ -10,6 +10,8 @@ export interface Io {
    * @throws ReaderGone, OutputError
    */
   write(text: string): Promise<void>;
+  /** The same for data that is no text. */
+  writeBytes(bytes: Uint8Array): Promise<void>;
   /** Everything that is not data: progress, summaries of what was done, errors. Never throws. */
   note(text: string): void;
   /** Standard input. */
@@ -39,11 +41,13 @@ export function processIo(): Io {
   // Without a listener a failed write would end the process. Those of stdout reach whoever wrote; of one to stderr there
   // is nobody left to tell.
   for (const stream of [stdout, stderr]) stream.on('error', () => {});
+  const write = (data: string | Uint8Array): Promise<void> =>
+    new Promise((resolve, reject) => {
+      stdout.write(data, (error) => (error ? reject(whyNotWritten(error)) : resolve()));
+    });
   return {
-    write: (text) =>
-      new Promise((resolve, reject) => {
-        stdout.write(text, (error) => (error ? reject(whyNotWritten(error)) : resolve()));
-      }),
+    write,
+    writeBytes: write,
     note: (text) => void stderr.write(text),
     input: stdin,
     env: process.env,

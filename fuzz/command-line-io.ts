@@ -30,6 +30,7 @@ export async function runWithFakeIo(
       wasInterrupted = true;
       throw breakage === 0 ? new ReaderGone() : new OutputError(new Error('ENOSPC: no space left on device, write'));
     },
+    async writeBytes() {},
     note: (text) => void err.push(text),
     input: pieces(input, 1 + (random() % 200)),
     env: [{}, { NO_COLOR: '1' }, { FORCE_COLOR: '1' }][random() % 3],

@@ -26,6 +26,7 @@ export const ROOMS = /** @type {Record<string, readonly string[]>} */ ({
   serve: ['base', 'protocol', 'observe', 'kernel', 'backend', 'wire'],
   gpu: ['base', 'protocol', 'observe', 'kernel', 'backend'],
   record: ['base', 'protocol', 'observe', 'log', 'log-v2', 'kernel', 'backend'],
+  derive: ['base', 'storage', 'protocol', 'observe', 'log', 'log-v2', 'reading', 'kernel', 'backend', 'record'],
   replay: ['base', 'storage', 'protocol', 'observe', 'log', 'reading', 'kernel', 'backend', 'record'],
   diff: ['base', 'protocol', 'observe', 'log', 'kernel', 'backend', 'record', 'replay'],
   workloads: ['base', 'protocol', 'observe', 'kernel', 'record'],

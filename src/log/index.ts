@@ -19,6 +19,7 @@ export {
   type Severity,
 } from './findings.ts';
 export { type LogHeader, readHeader } from './header.ts';
+export { RingImage } from './image.ts';
 export { checkCapacity, type OpenOptions } from './open-log.ts';
 export {
   COLUMN_BYTES_PER_RECORD,

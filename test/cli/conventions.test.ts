@@ -15,6 +15,10 @@ const COMMANDS = [
   'info',
   'dump',
   'verify',
+  'convert',
+  'trim',
+  'filter',
+  'merge',
   'replay',
   'tune',
   'diff',
@@ -56,7 +60,7 @@ describe('help', () => {
   });
 
   test.each(['--version', '-V'])('%s', async (option) => {
-    expect(await vrrl([option])).toEqual({ exitCode: 0, out: `${VERSION}\n`, err: '' });
+    expect(await vrrl([option])).toMatchObject({ exitCode: 0, out: `${VERSION}\n`, err: '' });
   });
 });
 

@@ -21,12 +21,20 @@ export interface Run {
   readonly err: string;
 }
 
+/** A run in this process. */
+export interface FakeRun extends Run {
+  /** What went to standard output and is no text. */
+  readonly bytes: Uint8Array;
+}
+
 /** Runs a command line in this process, and checks what holds for every run. */
-export async function vrrl(argv: readonly string[], options: FakeOptions = {}): Promise<Run> {
+export async function vrrl(argv: readonly string[], options: FakeOptions = {}): Promise<FakeRun> {
   const out: string[] = [];
   const err: string[] = [];
+  const pieces: Uint8Array[] = [];
   const io: Io = {
     write: async (text) => void out.push(text),
+    writeBytes: async (bytes) => void pieces.push(bytes.slice()),
     note: (text) => void err.push(text),
     input: inputOf(options.input),
     env: options.env ?? {},
@@ -34,7 +42,7 @@ export async function vrrl(argv: readonly string[], options: FakeOptions = {}): 
     notesToTerminal: false,
   };
   const exitCode = await runCli(argv, io);
-  const run = { exitCode, out: out.join(''), err: err.join('') };
+  const run = { exitCode, out: out.join(''), err: err.join(''), bytes: Buffer.concat(pieces) };
   expectConventions(argv, run);
   return run;
 }
