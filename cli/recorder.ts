@@ -8,7 +8,6 @@ import { RingLog } from '../node/ring-log.ts';
 import { VERSION } from '../node/version.ts';
 import { type Backend, layoutOf } from '../src/backend/index.ts';
 import { type Kernel, kernelIdentity, kernelToJson } from '../src/kernel/index.ts';
-import type { LogRecord } from '../src/log/index.ts';
 import { FLIGHT_RECORD_BYTES, type FlightMetadata } from '../src/log-v2/index.ts';
 import { type ObservationMetadata, ObservationWriter } from '../src/observe/index.ts';
 import {
@@ -17,7 +16,6 @@ import {
   planJournal,
   RecordingSession,
   type RecordSink,
-  type SlotRecord,
 } from '../src/record/index.ts';
 
 /** How a recording is kept. */
@@ -37,8 +35,8 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 
 /** Both parts of a recording that is being made. */
 interface OpenRecording {
+  readonly records: RecordSink;
   readonly observations: ObservationSink;
-  appendMany(records: readonly SlotRecord[]): void;
   /** Ends both. */
   close(): void;
 }
@@ -67,7 +65,7 @@ export class Recorder {
     refuseOccupied(logPath, options.mayReplace === true);
     const files = new FilesToBe(logPath, backend, kernel, options);
     const sessionOptions = {
-      log: options.format === 'v2' ? files.whole : files.short,
+      log: () => files.records,
       observations: (initialWords: Uint32Array) => files.make(initialWords),
       // A backend elsewhere leaves time while it runs.
       overlapsObservations: backend instanceof ProcessBackend,
@@ -104,14 +102,6 @@ class FilesToBe {
     this.#options = options;
   }
 
-  /** As a log of either kind. */
-  get whole(): RecordSink {
-    return { capacity: this.#options.capacity, keepsWholeSlots: true, appendMany: (records) => this.#append(records) };
-  }
-  get short(): RecordSink {
-    return { capacity: this.#options.capacity, appendMany: (records) => this.#append(records) };
-  }
-
   /** Makes them. If that fails, what was there before is there again. */
   make(initialWords: Uint32Array): ObservationSink {
     const old = makeWay(this.#logPath, this.#options.mayReplace === true);
@@ -125,9 +115,10 @@ class FilesToBe {
     return this.#made.observations;
   }
 
-  #append(records: readonly SlotRecord[]): void {
+  /** Where records go, once they are made. */
+  get records(): RecordSink {
     if (this.#made === undefined) throw new Error('a slot was published before the session had started');
-    this.#made.appendMany(records);
+    return this.#made.records;
   }
 
   close(): void {
@@ -144,8 +135,8 @@ class FilesToBe {
     try {
       const observations = new JournalObservations(log, layout, initialWords, journal.keyframeInterval);
       return {
+        records: log,
         observations,
-        appendMany: (records) => log.appendMany(records),
         close() {
           try {
             observations.end();
@@ -168,9 +159,8 @@ class FilesToBe {
       const description = describeRun(this.#backend, this.#kernel, this.#options.capacity);
       const observations = ObservationWriter.create(storage, description, initialWords);
       return {
+        records: log,
         observations,
-        // A session cuts records for a log of this kind to what it takes.
-        appendMany: (records) => log.appendMany(records as readonly LogRecord[]),
         close() {
           try {
             observations.close();

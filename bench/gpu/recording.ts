@@ -3,6 +3,10 @@
  * product's own Dawn process. One JSON object on standard output.
  *
  *     node scripts/run-typescript.js bench/gpu/recording.ts [--rounds 9] [--epochs 2000] [--backend dawn] [--format v2]
+ *         [--capacity 65536] [--warmUp 10]
+ *
+ * A log that is new has pages that nobody has touched, which the system has to make while the first epochs run. One that
+ * has wrapped has not: `--capacity 4096 --warmUp 80` measures that.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -18,13 +22,15 @@ import { RecordingSession, type SlotRequest } from '../../src/record/index.ts';
 import { benchKernel, slotsOf } from './logs.ts';
 
 const SLOTS_OF_EPOCH = 64;
-const WARM_UP_EPOCHS = 10;
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '9' },
     epochs: { type: 'string', default: '2000' },
     backend: { type: 'string', default: 'dawn' },
     format: { type: 'string', default: 'v2' },
+    /** Records of the log, as `vrrl record` has them unless told otherwise. */
+    capacity: { type: 'string', default: '65536' },
+    warmUp: { type: 'string', default: '10' },
     /** In this process, as a page would, with nothing between the session and the device. */
     inProcess: { type: 'boolean', default: false },
   },
@@ -32,10 +38,12 @@ const { values } = parseArgs({
 /** What must not be collected while the GPU is used. */
 const keptAlive: unknown[] = [];
 const epochCount = Number(values.epochs);
+const warmUpEpochs = Number(values.warmUp);
+const capacity = Number(values.capacity);
 const format = values.format === 'v1' ? 'v1' : 'v2';
 const kernel = benchKernel(SLOTS_OF_EPOCH);
 /** Made before the clock starts: whoever publishes has its slots already. */
-const epochs = Array.from({ length: epochCount + WARM_UP_EPOCHS }, (_, epoch) => slotsOf(epoch, SLOTS_OF_EPOCH - 1));
+const epochs = Array.from({ length: epochCount + warmUpEpochs }, (_, epoch) => slotsOf(epoch, SLOTS_OF_EPOCH - 1));
 
 async function inProcess(): Promise<Backend> {
   const { create, globals } = await import('webgpu');
@@ -52,7 +60,7 @@ async function inProcess(): Promise<Backend> {
 async function run(session: RecordingSession, work: readonly (readonly SlotRequest[])[]): Promise<number> {
   let begin = 0;
   for (const [tag, slots] of work.entries()) {
-    if (tag === WARM_UP_EPOCHS) begin = performance.now();
+    if (tag === warmUpEpochs) begin = performance.now();
     await session.publish(slots);
     await session.endEpoch({ tag });
   }
@@ -66,7 +74,6 @@ async function withoutRecording(backend: Backend, of: Kernel): Promise<number> {
 
 async function withRecording(backend: Backend, of: Kernel): Promise<number> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'vrrl-bench-'));
-  const capacity = epochs.length * SLOTS_OF_EPOCH;
   const recorder = await Recorder.create(path.join(folder, 'run.vrrl'), backend, of, { format, capacity });
   try {
     return await run(recorder.session, epochs);
@@ -100,12 +107,14 @@ const fewer = samples['with'].map((ms, index) => 1 - samples['without'][index] /
 process.stdout.write(
   `${JSON.stringify({
     date: new Date().toISOString().slice(0, 10),
-    command: 'node scripts/run-typescript.js bench/gpu/recording.ts',
+    command: `node scripts/run-typescript.js bench/gpu/recording.ts ${process.argv.slice(2).join(' ')}`,
     device: 'ready' in backend ? (backend.ready as { device: unknown }).device : 'in process',
     kept: keptAlive.length,
     format,
     epochs: epochCount,
     slotsOfEpoch: SLOTS_OF_EPOCH,
+    capacity,
+    warmUpEpochs,
     samplesMs: samples,
     epochsPerSecond: {
       without: epochsPerSecond(median(samples['without'])),

@@ -68,3 +68,43 @@ export function crc32cOf31Words(words: Int32Array, start: number): number {
 
 /** How many words {@link crc32cOf31Words} sums. */
 export const CRC32C_WORDS: number = SUMMED_WORDS;
+
+/** Entry `(position * 4 + byte) * 256 + bits`: what a byte of a word at a position adds to the sum of 31 words. */
+const terms: Int32Array = new Int32Array(SUMMED_WORDS * 4 * BYTE_ENTRIES);
+let hasTerms = false;
+
+/** The CRC32C of 31 words of zero: where {@link termOfWord} starts from. */
+export const CRC32C_OF_ZEROS: number = crc32cOf31Words(new Int32Array(SUMMED_WORDS), 0);
+
+/** Has to be called before {@link termOfWord}; makes its table the first time, in a millisecond or so. */
+export function prepareTerms(): void {
+  if (hasTerms) return;
+  for (let position = 0; position < SUMMED_WORDS; position += 1) {
+    for (let bit = 0; bit < 32; bit += 1) {
+      let term = 1 << bit;
+      for (let word = position; word < SUMMED_WORDS; word += 1) term = take(term);
+      terms[(position * 4 + (bit >>> 3)) * BYTE_ENTRIES + (1 << (bit & 7))] = term;
+    }
+  }
+  for (let entry = 0; entry < terms.length; entry += 1) {
+    const bits = entry & 0xff;
+    const lowest = bits & -bits;
+    // Sums are linear: that of several bits is that of one of them, and of the others.
+    if (bits !== lowest) terms[entry] = terms[entry - lowest] ^ terms[entry - bits + lowest];
+  }
+  hasTerms = true;
+}
+
+/**
+ * What a word at a position adds to the CRC32C of 31 words, by exclusive or. For records of which a few words are not zero
+ * or the same as in the last one, that is less work than to sum all of them.
+ */
+export function termOfWord(word: number, position: number): number {
+  const at = position * 4 * BYTE_ENTRIES;
+  return (
+    terms[at + (word & 0xff)] ^
+    terms[at + BYTE_ENTRIES + ((word >>> 8) & 0xff)] ^
+    terms[at + 2 * BYTE_ENTRIES + ((word >>> 16) & 0xff)] ^
+    terms[at + 3 * BYTE_ENTRIES + (word >>> 24)]
+  );
+}

@@ -13,12 +13,13 @@ import {
 } from '../observe/index.ts';
 import { JournalSpaceError } from './errors.ts';
 import type { FlightGeometry } from './geometry.ts';
-import { isBase, type JournalFrame, type JournalScan, SPEAKING_BYTES, type Stretch } from './journal-scan.ts';
+import { isBase, type JournalFrame, type JournalScan, type Stretch } from './journal-scan.ts';
 import type { Medium } from './medium.ts';
 import { writePair } from './pairs.ts';
 import type { Id } from './superblock.ts';
 
 const HEADER_WORDS = FRAME_HEADER_BYTES / WORD_BYTES;
+const ZEROS = new Uint8Array(0x1_0000);
 const HEADER_CRC_OFFSET = FrameWord.HEADER_CRC * WORD_BYTES;
 
 /** Frames one behind the other, the newest over the oldest. */
@@ -32,9 +33,13 @@ export class JournalRing {
   readonly #frames: JournalFrame[];
   /** The first of `#frames` that is still there. */
   #first = 0;
+  /** How many were taken out of `#frames`; indices below count them. */
+  #dropped = 0;
+  /** The newest frame that holds a whole state, and the newest that does so on stable storage; −1 if there is none. */
+  #newestBase = -1;
+  #newestSyncedBase = -1;
   #position: number;
   #newestFrame: number;
-  #syncedFrame = 0;
   /** Where a write that failed may have left something. */
   #spoilt: Stretch[] = [];
   readonly #header = new Uint32Array(HEADER_WORDS);
@@ -51,6 +56,7 @@ export class JournalRing {
     this.#newestFrame = scan.newestFrame;
     const distance = (frame: JournalFrame): number => (frame.position - this.#position + this.#size) % this.#size;
     this.#frames = [...scan.frames, ...scan.forked].sort((left, right) => distance(left) - distance(right));
+    this.#newestBase = this.#frames.findLastIndex(({ isBase }) => isBase);
   }
 
   /** The number of the newest frame. */
@@ -65,7 +71,7 @@ export class JournalRing {
 
   /** Told that all frames up to now are on stable storage. */
   noteSynced(): void {
-    this.#syncedFrame = this.#newestFrame;
+    this.#newestSyncedBase = this.#newestBase;
   }
 
   /**
@@ -105,13 +111,9 @@ export class JournalRing {
     this.#spoilt = [];
     this.#newestFrame += 1;
     this.#position = end;
-    this.#frames.push({
-      position: start,
-      end,
-      sequence: this.#newestFrame,
-      kind: kindOf(frame),
-      isBase: isBaseFrame(frame),
-    });
+    const isBase = isBaseFrame(frame);
+    this.#frames.push({ position: start, end, sequence: this.#newestFrame, kind: kindOf(frame), isBase });
+    if (isBase) this.#newestBase = this.#dropped + this.#frames.length - 1;
   }
 
   /** How many of the oldest frames a frame that ends at `end` destroys. */
@@ -137,29 +139,18 @@ export class JournalRing {
 
   /** A state to start from has to be there at every moment, after a power loss too. */
   #guardBases(frame: Uint8Array, doomed: number): void {
-    const firstKept = this.#first + doomed;
-    let newestBase = -1;
-    let newestSyncedBase = -1;
-    for (let index = this.#frames.length - 1; index >= this.#first; index -= 1) {
-      const { isBase: holdsState, sequence } = this.#frames[index];
-      if (!holdsState) continue;
-      if (newestBase < 0) newestBase = index;
-      if (sequence <= this.#syncedFrame) {
-        newestSyncedBase = index;
-        break;
-      }
-      if (index < firstKept) break;
-    }
-    if (newestBase >= 0 && newestBase < firstKept) {
+    const firstKept = this.#dropped + this.#first + doomed;
+    if (this.#newestBase >= 0 && this.#newestBase < firstKept) {
       throw this.#noSpace(frame, 'it would destroy the newest state that a replay could start from');
     }
-    if (newestSyncedBase >= 0 && newestSyncedBase < firstKept) this.#sync();
+    if (this.#newestSyncedBase >= 0 && this.#newestSyncedBase < firstKept) this.#sync();
   }
 
   #dropDoomed(doomed: number): void {
     this.#first += doomed;
     if (this.#first * 2 <= this.#frames.length) return;
     this.#frames.splice(0, this.#first);
+    this.#dropped += this.#first;
     this.#first = 0;
   }
 
@@ -193,7 +184,9 @@ export class JournalRing {
   }
 
   #clear(start: number, end: number): void {
-    if (end > start) this.#medium.writeAt(new Uint8Array(end - start), this.#offset + start);
+    for (let from = start; from < end; from += ZEROS.length) {
+      this.#medium.writeAt(ZEROS.subarray(0, end - from), this.#offset + from);
+    }
   }
 
   #noSpace(frame: Uint8Array, why: string): JournalSpaceError {
@@ -221,11 +214,12 @@ function kindOf(frame: Uint8Array): number {
   return wordAt(frame, FrameWord.KIND);
 }
 
+/** Without a view of its own: this is done a few times for every frame. */
 function wordAt(bytes: Uint8Array, word: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(word * WORD_BYTES, true);
+  const at = word * WORD_BYTES;
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
 function isBaseFrame(frame: Uint8Array): boolean {
-  const payload = frame.slice(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + SPEAKING_BYTES);
-  return isBase(kindOf(frame), new Uint32Array(payload.buffer, 0, Math.floor(payload.length / WORD_BYTES)));
+  return isBase(kindOf(frame), (index) => wordAt(frame, FRAME_HEADER_BYTES / WORD_BYTES + index));
 }

@@ -176,7 +176,7 @@ class JournalWalk {
       end: frame.end,
       sequence: frame.sequence,
       kind: frame.kind,
-      isBase: isBase(frame.kind, words),
+      isBase: isBase(frame.kind, (index) => words[index]),
     });
     const record = newestRecordOf(frame.kind, words);
     if (Number.isSafeInteger(record) && record < Number.MAX_SAFE_INTEGER) {
@@ -186,12 +186,12 @@ class JournalWalk {
 }
 
 /** So much of a payload says what it is about. */
-export const SPEAKING_BYTES: number = EpochWord.REGION_DIGESTS * 4;
+const SPEAKING_BYTES: number = EpochWord.REGION_DIGESTS * 4;
 
-/** Whether a frame holds a whole state; `words` are the first of its payload. */
-export function isBase(kind: number, words: Uint32Array): boolean {
-  if (kind === FrameKind.INITIAL_STATE) return words[InitialStateWord.SNAPSHOT_WORDS] > 0;
-  return kind === FrameKind.EPOCH && words[EpochWord.STATE_ENCODING] === StateEncoding.KEYFRAME;
+/** Whether a frame holds a whole state; `payloadWord` gives a word of its payload. */
+export function isBase(kind: number, payloadWord: (index: number) => number): boolean {
+  if (kind === FrameKind.INITIAL_STATE) return payloadWord(InitialStateWord.SNAPSHOT_WORDS) > 0;
+  return kind === FrameKind.EPOCH && payloadWord(EpochWord.STATE_ENCODING) === StateEncoding.KEYFRAME;
 }
 
 /** The newest record that a frame says was published; 0 if it says none. */

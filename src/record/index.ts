@@ -2,14 +2,13 @@
 export { digestFaults } from './faults-digest.ts';
 export { JournalObservations, type JournalPlan, planJournal } from './journal-observations.ts';
 export { observedEnds } from './observed-ends.ts';
-export { RecordsDigest } from './records-digest.ts';
+export { type PlacedSlot, type RecordedBatch, RecordsDigest } from './records-digest.ts';
 export {
   type ObservationSink,
   type RecordedEpoch,
   RecordingSession,
   type RecordSink,
   type SessionOptions,
-  type SlotRecord,
   type SlotRequest,
 } from './session.ts';
 export { SlotLineError } from './slot-line-error.ts';

@@ -3,10 +3,24 @@
  * records as they were logged. A log that was written by somebody else in between has other digests.
  */
 
-import type { LogRecord, RecordColumns } from '../log/index.ts';
+import type { Slot } from '../backend/index.ts';
+import type { RecordColumns } from '../log/index.ts';
 import { addToSums, DIGEST_WORDS, type Digest, finishDigest } from '../observe/index.ts';
 
 const RECORD_FIELDS = 10;
+
+/** Slots that went out together: their records have one time. */
+export interface RecordedBatch {
+  readonly slots: readonly PlacedSlot[];
+  readonly timestampNs: bigint;
+  readonly epoch: number;
+}
+
+/** A slot and where in the ring it goes. */
+export interface PlacedSlot {
+  readonly slotIndex: number;
+  readonly slot: Slot;
+}
 
 /** Collects records and gives their digest. */
 export class RecordsDigest {
@@ -15,17 +29,22 @@ export class RecordsDigest {
   readonly #digest = new Uint32Array(DIGEST_WORDS);
   #count = 0;
 
-  /** Adds a record; the order counts. Of its arguments those that a v1 record has. */
-  add(record: Omit<LogRecord, 'args'> & { readonly args: readonly number[] }): void {
+  /** Adds the records of slots that went out together; the order counts. Of arguments those that a v1 record has. */
+  addBatch({ slots, timestampNs, epoch }: RecordedBatch): void {
     const words = this.#words;
-    words[0] = Number(record.timestampNs & 0xffff_ffffn);
-    words[1] = Number(record.timestampNs >> 32n);
-    words[2] = record.slotIndex;
-    words[3] = record.tenantId;
-    words[4] = record.opcode;
-    for (let argument = 0; argument < 4; argument += 1) words[5 + argument] = record.args[argument] ?? 0;
-    words[9] = record.epoch;
-    this.#addWords();
+    words[0] = Number(timestampNs & 0xffff_ffffn);
+    words[1] = Number(timestampNs >> 32n);
+    words[9] = epoch;
+    for (const { slotIndex, slot } of slots) {
+      const { args } = slot;
+      words[2] = slotIndex;
+      words[3] = slot.tenant;
+      words[4] = slot.opcode;
+      for (let argument = 0; argument < 4; argument += 1) {
+        words[5 + argument] = argument < args.length ? args[argument] : 0;
+      }
+      this.#addWords();
+    }
   }
 
   /** Adds the record at `index` without making an object of it. */

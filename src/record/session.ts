@@ -22,7 +22,7 @@ import { type LogRecord, RECORD_ARGUMENT_COUNT } from '../log/index.ts';
 import type { EpochObservation, ResolvedLayout, SlotRest } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, Priority } from '../protocol/index.ts';
 import { observedEnds } from './observed-ends.ts';
-import { RecordsDigest } from './records-digest.ts';
+import { type PlacedSlot, type RecordedBatch, RecordsDigest } from './records-digest.ts';
 
 /** A slot to publish. What is left out is zero, but for the priority, which is normal. */
 export interface SlotRequest {
@@ -32,12 +32,6 @@ export interface SlotRequest {
   readonly args?: readonly number[];
 }
 
-/** What is recorded of a slot. A v1 log takes four arguments and no priority. */
-export interface SlotRecord extends Omit<LogRecord, 'args'> {
-  readonly args: readonly number[];
-  readonly priority?: number;
-}
-
 /** Where records go: a log of either version, or anything that keeps them in order. */
 export type RecordSink = ShortRecordSink | WholeRecordSink;
 
@@ -45,15 +39,16 @@ export type RecordSink = ShortRecordSink | WholeRecordSink;
 interface ShortRecordSink {
   /** Records that it keeps before the newest overwrites the oldest. */
   readonly capacity: number;
-  readonly keepsWholeSlots?: false;
   appendMany(records: readonly LogRecord[]): unknown;
 }
 
-/** Takes all that a slot has. */
+/** Takes all that a slot has, and makes the records itself, as `FlightLog` does. */
 interface WholeRecordSink {
   readonly capacity: number;
-  readonly keepsWholeSlots: true;
-  appendMany(records: readonly SlotRecord[]): unknown;
+  /** The words of the slots were checked; they are published when this has returned. `epoch` is what EPOCH says. */
+  appendSlots(slots: readonly PlacedSlot[], timestampNs: bigint, epoch: number): unknown;
+  /** Called while lanes run: what can be done ahead for about so many records is done now. */
+  prepare(records: number): void;
 }
 
 /** Where observations go: an `ObservationWriter`, or anything that keeps them. */
@@ -67,7 +62,8 @@ export interface ObservationSink {
 export interface SessionOptions {
   /** Makes the session check opcodes before it publishes them, and end epochs with a BATCH_FENCE. */
   readonly kernel?: Kernel;
-  readonly log?: RecordSink;
+  /** A log, or what gives it once the backend has started and the observations have somewhere to go. */
+  readonly log?: RecordSink | (() => RecordSink);
   /** A sink, or what makes one given the words observed before the first epoch. */
   readonly observations?: ObservationSink | ((initialWords: Uint32Array) => ObservationSink);
   readonly clock?: Clock;
@@ -100,6 +96,7 @@ export class RecordingSession {
   readonly #backend: Backend;
   readonly #options: SessionOptions;
   #observations: ObservationSink | undefined;
+  #log: RecordSink | undefined;
   readonly #clock: Clock;
   #snapshot: Uint32Array;
   /** What was observed before that, which is being written while the next epoch runs. */
@@ -107,8 +104,8 @@ export class RecordingSession {
   /** Writes the newest observation. */
   #unwritten: (() => void) | undefined;
   readonly #recordsDigest = new RecordsDigest();
-  /** Records that are not in the digest yet: lanes need not wait for it. */
-  #undigested: SlotRecord[] = [];
+  /** Batches whose records are not in the digest yet: lanes need not wait for it. */
+  #undigested: RecordedBatch[] = [];
   /** 1 for slots that the host may not write now. */
   readonly #busy: Uint8Array;
   #nextSlot = 0;
@@ -131,8 +128,9 @@ export class RecordingSession {
     const session = new RecordingSession(backend, layoutOf(backend), options);
     await backend.start();
     await backend.observe(session.#snapshot);
-    const { observations } = options;
+    const { observations, log } = options;
     session.#observations = typeof observations === 'function' ? observations(session.#snapshot) : observations;
+    session.#log = typeof log === 'function' ? log() : log;
     session.#epoch = new EpochInProgress(1, session.#deviceEpoch());
     return session;
   }
@@ -226,10 +224,11 @@ export class RecordingSession {
   async #finishMeanwhile(): Promise<void> {
     this.#digestRecords();
     this.finish();
+    if (keepsWholeSlots(this.#log)) this.#log.prepare(this.#epoch.recordCount);
   }
 
   #digestRecords(): void {
-    for (const record of this.#undigested) this.#recordsDigest.add(record);
+    for (const batch of this.#undigested) this.#recordsDigest.addBatch(batch);
     this.#undigested = [];
   }
 
@@ -242,7 +241,7 @@ export class RecordingSession {
   }
 
   #appendObservation(observation: EpochObservation, isSpoiled: boolean): void {
-    const { log } = this.#options;
+    const log = this.#log;
     const observations = this.#observations;
     if (observations === undefined) return;
     if (!isSpoiled) observations.appendEpoch(observation);
@@ -269,12 +268,12 @@ export class RecordingSession {
     if (batch.length === 0) return;
     const epoch = this.#epoch;
     const firstSequence = this.#recordCount + 1;
-    const records = this.#appendRecords(batch);
+    const timestampNs = this.#appendRecords(batch);
     // They are in the log, and count, whatever becomes of their slots.
     this.#recordCount += batch.length;
     epoch.recordCount += batch.length;
     epoch.hasShutdown ||= batch.some(({ slot }) => slot.opcode === Opcode.SHUTDOWN);
-    for (const record of records) this.#undigested.push(record);
+    this.#undigested.push({ slots: batch, timestampNs, epoch: epoch.deviceEpoch });
     try {
       this.#keepRests(batch, firstSequence);
       for (const { slotIndex, slot } of batch) {
@@ -287,26 +286,21 @@ export class RecordingSession {
     }
   }
 
-  /** Writes the records of a batch, and gives them back. */
-  #appendRecords(batch: readonly PlacedSlot[]): readonly SlotRecord[] {
-    const { log } = this.#options;
+  /** Writes the records of a batch, and returns the time that they have. */
+  #appendRecords(batch: readonly PlacedSlot[]): bigint {
+    const log = this.#log;
     const epoch = this.#epoch.deviceEpoch;
     // One time for all: they go out together, and reading a clock takes longer than writing a record.
     const timestampNs = this.#clock();
-    if (log?.keepsWholeSlots === true) {
-      const records = batch.map((placed) => wholeRecord(placed, timestampNs, epoch));
-      log.appendMany(records);
-      return records;
-    }
-    const records = batch.map((placed) => shortRecord(placed, timestampNs, epoch));
-    log?.appendMany(records);
-    return records;
+    if (keepsWholeSlots(log)) log.appendSlots(batch, timestampNs, epoch);
+    else log?.appendMany(batch.map((placed) => shortRecord(placed, timestampNs, epoch)));
+    return timestampNs;
   }
 
   /** A v1 record has no room for a priority and for more than four arguments; the stream keeps them where they matter. */
   #keepRests(batch: readonly PlacedSlot[], firstSequence: number): void {
     const observations = this.#observations;
-    if (observations === undefined || this.#options.log?.keepsWholeSlots === true) return;
+    if (observations === undefined || keepsWholeSlots(this.#log)) return;
     const rests: SlotRest[] = [];
     for (const [index, { slot }] of batch.entries()) {
       if (hasRest(slot)) rests.push(restOf(slot, firstSequence + index));
@@ -360,7 +354,7 @@ export class RecordingSession {
     return kernel !== undefined && findOpcode(kernel, Opcode.BATCH_FENCE) !== undefined;
   }
 
-  #check(request: SlotRequest): OwnSlot {
+  #check(request: SlotRequest): Slot {
     const { opcode, tenant = 0, priority = Priority.NORMAL, args = [] } = request;
     for (const [name, value] of [
       ['opcode', opcode],
@@ -388,6 +382,10 @@ const REST_ARGUMENT_COUNT: number = ARGUMENT_COUNT - FIRST_REST_ARGUMENT;
 
 const RESTS_AT_ONCE = 4_096;
 
+function keepsWholeSlots(log: RecordSink | undefined): log is WholeRecordSink {
+  return log !== undefined && 'appendSlots' in log;
+}
+
 function hasRest(slot: Slot): boolean {
   if (slot.priority !== Priority.NORMAL) return true;
   for (let index = FIRST_REST_ARGUMENT; index < slot.args.length; index += 1) if (slot.args[index] !== 0) return true;
@@ -400,21 +398,6 @@ function restOf(slot: Slot, sequence: number): SlotRest {
     rest[index - FIRST_REST_ARGUMENT] = slot.args[index];
   }
   return { sequence, priority: slot.priority, arguments: rest };
-}
-
-/** A slot of its own, which its publisher cannot change any more. */
-interface OwnSlot extends Slot {
-  readonly args: readonly number[];
-}
-
-interface PlacedSlot {
-  readonly slotIndex: number;
-  readonly slot: OwnSlot;
-}
-
-function wholeRecord({ slotIndex, slot }: PlacedSlot, timestampNs: bigint, epoch: number): SlotRecord {
-  const { tenant: tenantId, opcode, priority, args } = slot;
-  return { timestampNs, slotIndex, tenantId, opcode, priority, args, epoch };
 }
 
 function shortRecord({ slotIndex, slot }: PlacedSlot, timestampNs: bigint, epoch: number): LogRecord {

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { crc32c } from '../../src/base/crc32c.ts';
-import { CRC32C_WORDS, crc32cOf31Words } from '../../src/base/crc32c-words.ts';
+import {
+  CRC32C_OF_ZEROS,
+  CRC32C_WORDS,
+  crc32cOf31Words,
+  prepareTerms,
+  termOfWord,
+} from '../../src/base/crc32c-words.ts';
 
 it('sums 31 words as crc32c sums their bytes, wherever they start', () => {
   const anyWords = fc.int32Array({ minLength: CRC32C_WORDS, maxLength: CRC32C_WORDS + 9 });
@@ -17,4 +23,16 @@ it('sums 31 words as crc32c sums their bytes, wherever they start', () => {
 it('sums zeros and ones', () => {
   expect(crc32cOf31Words(new Int32Array(31), 0) >>> 0).toBe(crc32c(new Uint8Array(124)));
   expect(crc32cOf31Words(new Int32Array(31).fill(-1), 0) >>> 0).toBe(crc32c(new Uint8Array(124).fill(255)));
+});
+
+it('sums words one by one as it sums them all', () => {
+  prepareTerms();
+  const anyWords = fc.int32Array({ minLength: CRC32C_WORDS, maxLength: CRC32C_WORDS });
+  fc.assert(
+    fc.property(anyWords, (words) => {
+      let sum = CRC32C_OF_ZEROS;
+      for (const [position, word] of words.entries()) sum ^= termOfWord(word, position);
+      expect(sum).toBe(crc32cOf31Words(words, 0));
+    }),
+  );
 });

@@ -136,7 +136,8 @@ class PlacedRecorder {
       epoch,
     };
     this.#log.append(record);
-    this.#digest.add(record);
+    const slots = [{ slotIndex, slot: { opcode, tenant, priority, args } }];
+    this.#digest.addBatch({ slots, timestampNs: record.timestampNs, epoch });
     this.#recordCount += 1;
     if (priority === Priority.NORMAL && others.every((word) => word === 0)) return;
     const rest = Uint32Array.from({ length: 8 }, (_, index) => others[index] ?? 0);

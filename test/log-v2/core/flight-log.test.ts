@@ -7,6 +7,7 @@ import {
   type FlightEntry,
   FlightLog,
   type FlightLogOptions,
+  type FlightSlot,
   flightLogBytes,
   type Medium,
   MemoryMedium,
@@ -50,8 +51,21 @@ function slotsOf(bytes: Uint8Array, capacity: number): Uint8Array {
 type Step =
   | { readonly verb: 'append'; readonly entry: FlightEntry }
   | { readonly verb: 'appendMany'; readonly entries: readonly FlightEntry[]; readonly lazily: boolean }
+  | {
+      readonly verb: 'appendSlots';
+      readonly slots: readonly FlightSlot[];
+      readonly timestampNs: bigint;
+      readonly epoch: number;
+    }
+  | { readonly verb: 'prepare'; readonly records: number }
   | { readonly verb: 'sync' }
   | { readonly verb: 'reopen'; readonly closes: boolean };
+
+const anyWord = fc.oneof(fc.nat(20), fc.integer({ min: 0, max: 0xffff_ffff }));
+const anySlot: fc.Arbitrary<FlightSlot> = fc.record({
+  slotIndex: anyWord,
+  slot: fc.record({ opcode: anyWord, tenant: anyWord, priority: anyWord, args: fc.array(anyWord, { maxLength: 12 }) }),
+});
 
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ verb: fc.constant('append' as const), entry: anyEntry }) },
@@ -63,6 +77,16 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
       lazily: fc.boolean(),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      verb: fc.constant('appendSlots' as const),
+      slots: fc.array(anySlot, { maxLength: 30 }),
+      timestampNs: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      epoch: anyWord,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ verb: fc.constant('prepare' as const), records: fc.nat(99) }) },
   { weight: 1, arbitrary: fc.constant({ verb: 'sync' as const }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('reopen' as const), closes: fc.boolean() }) },
 );
@@ -76,6 +100,18 @@ function take(step: Step, log: FlightLog, medium: Medium, model: ModelFlightLog)
     case 'appendMany':
       expect(log.appendMany(step.lazily ? new Set(step.entries) : step.entries)).toBe(step.entries.length);
       for (const entry of step.entries) model.append(entry);
+      return log;
+    case 'appendSlots': {
+      const { slots, timestampNs, epoch } = step;
+      log.appendSlots(slots, timestampNs, epoch);
+      for (const { slotIndex, slot } of slots) {
+        const { opcode, tenant: tenantId, priority, args } = slot;
+        model.append({ timestampNs, slotIndex, tenantId, opcode, priority, args: Array.from(args), epoch });
+      }
+      return log;
+    }
+    case 'prepare':
+      log.prepare(step.records);
       return log;
     case 'sync':
       log.sync();
@@ -132,10 +168,18 @@ describe.each(media)('in %s', (_, makeMedium) => {
     const [left, right] = [makeMedium(optionsFor(3)), makeMedium(optionsFor(3))];
     const log = FlightLog.create(left, optionsFor(3));
     log.append(makeEntry(7));
-    const record = new Uint32Array(slotsOf(left.toBytes(), 3).slice().buffer);
-    const body = new Uint32Array(BODY_WORDS + 5);
-    body.set(record.subarray(BODY_START, BODY_START + BODY_WORDS), 5);
-    FlightLog.create(right, optionsFor(3)).appendWords(body, 5);
+    const bodyAt = (position: number): number[] => {
+      const words = new Uint32Array(slotsOf(left.toBytes(), 3).slice().buffer, 128 * position);
+      return [...words.subarray(BODY_START, BODY_START + BODY_WORDS)];
+    };
+    const copy = FlightLog.create(right, optionsFor(3));
+    copy.appendWords(Uint32Array.from([0, 0, 0, 0, 0, ...bodyAt(0)]), 5);
+    expectSameBytes(slotsOf(right.toBytes(), 3), slotsOf(left.toBytes(), 3));
+    const bodies = [1, 2, 0].flatMap((position) => {
+      log.append(makeEntry(8 + position));
+      return bodyAt(position);
+    });
+    copy.appendManyWords(Uint32Array.from(bodies), 3);
     expectSameBytes(slotsOf(right.toBytes(), 3), slotsOf(left.toBytes(), 3));
   });
 
