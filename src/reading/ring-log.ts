@@ -52,7 +52,9 @@ function mod(value: number, by: number): number {
 
 function lostBefore(scan: LogScan, index: number): number {
   const { columns, header, nextPosition } = scan;
-  const first = mayHaveWrapped(scan) ? nextPosition : 0;
+  const hasWrapped = mayHaveWrapped(scan);
+  if (hasWrapped && columns.length === 0) return header.capacity;
+  const first = hasWrapped ? nextPosition : 0;
   const expected = index === 0 ? first : columns.position[index - 1] + 1;
   const position = index < columns.length ? columns.position[index] : nextPosition;
   return mod(position - expected, header.capacity);
