@@ -43,13 +43,19 @@ export interface RingDerivation extends Derivation {
 }
 
 /** What `convert` makes of a v2 log. */
-export function convertToRingLog(source: DerivationSource): RingDerivation {
-  const numbers = new RecordNumbers(source);
-  const spans = epochSpans(source.observations, numbers.shift);
+export function convertToRingLog(given: DerivationSource): RingDerivation {
+  const numbers = new RecordNumbers(given);
+  const all = epochSpans(given.observations, numbers.shift);
+  // Version 1 has no numbers: records are found from the newest one that an epoch covers, less than a turn of the ring on.
+  const isFound = numbers.newest - ((all.at(-1)?.end ?? 1) - 1) < given.log.capacity;
+  const isTold = given.log.metadata?.ringLog !== undefined || isFound;
+  const source = isTold ? given : { ...given, observations: undefined };
+  const spans = isTold ? all : [];
   const draft = wholeDraft(source, numbers, spans);
   const layout = ringLayoutOf(source, numbers);
   const notKept = notKeptOf([
     epochsWithoutState(spans),
+    { kind: 'observations', count: all.length - spans.length, message: UNTIED_OBSERVATIONS },
     ...unwrittenWords(source),
     { kind: 'olderRecords', count: olderRecords(numbers, layout), message: OLDER_RECORDS },
     { kind: 'metadata', count: lostMetadata(source).length, message: metadataMessage(source) },
@@ -63,6 +69,8 @@ export function convertToRingLog(source: DerivationSource): RingDerivation {
   };
 }
 
+const UNTIED_OBSERVATIONS =
+  'observations of epochs, none of which has records left: version 1 could not tell which records came after them';
 const OLDER_RECORDS = 'records from before the last turn of the ring, which version 1 would take for newer ones';
 
 /** Priorities and arguments; the stream beside the log keeps them where there is one. */

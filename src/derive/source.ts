@@ -34,7 +34,7 @@ export class RecordNumbers {
     this.shift = log.sequences === undefined ? shiftFor(log, oldest, observations !== undefined) : 0;
     this.of = this.shift === 0 ? bare : bare.map((number) => number + this.shift);
     this.oldest = oldest + this.shift;
-    const newest = alignment?.newestSequence ?? oldest - 1;
+    const newest = Math.max(alignment?.newestSequence ?? 0, oldest - 1 + log.lostBefore(0));
     this.newest = (count === 0 ? newest : bare[count - 1] + log.lostBefore(count)) + this.shift;
   }
 }
@@ -53,7 +53,8 @@ function inferred(log: ReadLog, observations: ObservationReader | undefined): Fl
 
 /** Numbers begin at 1. And a log that may have wrapped must not have them begin there: that would say that it has not. */
 function shiftFor({ capacity, columns, startsFresh }: ReadLog, oldest: number, isObserved: boolean): number {
-  if (isObserved) return Math.max(0, 1 - oldest);
+  // 1 is the first of the recording, and the oldest ones are not.
+  if (isObserved) return oldest < 1 ? 2 - oldest : 0;
   if (oldest < 1) return capacity * Math.ceil((1 - oldest) / capacity);
   return oldest === 1 && columns.length > 0 && !startsFresh && columns.epoch[0] === 0 ? capacity : 0;
 }
