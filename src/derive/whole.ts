@@ -55,12 +55,13 @@ function wholeObservations(
   };
 }
 
-/** The state before an epoch of a source or, if none is given, before all of them. */
+/** The state before an epoch of a source or, if none is given or it is the first, before all of them. */
 export function startBefore(
   observations: ObservationReader,
   span: EpochSpan | undefined,
 ): { readonly nextOrdinal: number; readonly words: Uint32Array | undefined } {
-  if (span !== undefined) return { nextOrdinal: span.ordinal, words: observations.wordsBefore(span.index) };
+  if (span !== undefined && span.index > 0)
+    return { nextOrdinal: span.ordinal, words: observations.wordsBefore(span.index) };
   const { initialOrdinal = 0, firstOrdinal, initialWords } = observations;
   // No writer makes a stream that begins behind its first epoch, but a file may come from anybody.
   if (initialOrdinal > firstOrdinal) return { nextOrdinal: firstOrdinal, words: undefined };
