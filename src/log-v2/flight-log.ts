@@ -15,7 +15,6 @@ import {
   HINTS_BYTES,
   HINTS_LAYOUT,
   LogState,
-  PAGE_BYTES,
   RecordWord,
   wordOf,
 } from './layout.ts';
@@ -53,7 +52,8 @@ const BATCH_RECORDS = 8_192;
 /** In a file, where a hint costs a call, it may be this many records behind. */
 const HINT_INTERVAL = 64;
 
-const RECORDS_OF_PAGE = PAGE_BYTES / FLIGHT_RECORD_BYTES;
+/** Of a cache. */
+const LINE_WORDS = 64 / WORD_BYTES;
 
 /** What a writer starts with. */
 interface Start {
@@ -97,7 +97,7 @@ export class FlightLog {
   /** The position that the next record goes to. */
   #position: number;
   #hintsBehind = 0;
-  /** The first number whose page was not made ready. */
+  /** The first number that was not made ready. */
   #prepared = 1;
   /** Why nothing can be done any more: a failed sync, or a close. */
   #end: unknown;
@@ -284,21 +284,21 @@ export class FlightLog {
   }
 
   /**
-   * Makes the pages of the next `records` records ready in a mapping, as one does in idle moments: the first store to a page
-   * of a file that nobody has touched takes microseconds, a whole append otherwise some tens of nanoseconds. Changes
-   * nothing, and does nothing where there is no mapping.
+   * Makes the memory of the next `records` records ready in a mapping, as one does in idle moments: the first store to a
+   * page of a file that nobody has touched takes microseconds, and lines that were last written a whole ring ago have left
+   * the caches. An append takes some tens of nanoseconds otherwise. Changes nothing, and does nothing without a mapping.
    */
   prepare(records: number): void {
     const words = this.#words;
     if (words === undefined || this.#end !== undefined) return;
     const { next } = this.#store;
-    const end = next + Math.min(records, this.capacity) + RECORDS_OF_PAGE;
-    for (let number = Math.max(next, this.#prepared); number < end; number += RECORDS_OF_PAGE) {
-      const position = (number - 1) % this.capacity;
-      // A store that changes nothing, and that no compiler leaves out.
-      Atomics.or(words, this.#slotsWord + position * FLIGHT_RECORD_WORDS, 0);
-      this.#prepared = number + RECORDS_OF_PAGE;
+    const end = next + Math.min(records, this.capacity);
+    for (let number = Math.max(next, this.#prepared); number < end; number += 1) {
+      const base = this.#slotsWord + ((number - 1) % this.capacity) * FLIGHT_RECORD_WORDS;
+      // Stores that change nothing, and that no compiler leaves out.
+      for (let line = 0; line < FLIGHT_RECORD_WORDS; line += LINE_WORDS) Atomics.or(words, base + line, 0);
     }
+    this.#prepared = Math.max(end, this.#prepared);
   }
 
   /**
