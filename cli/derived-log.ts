@@ -171,7 +171,7 @@ async function say(io: Io, outcome: Outcome, { json, quiet }: DerivingOptions): 
   else if (quiet !== true) io.note(`${sentences(outcome).map(printable).join('\n')}\n`);
   const { recordsLost } = outcome.report;
   if (recordsLost > 0 && quiet !== true) {
-    const what = `${plural(recordsLost, 'record')} that belong there are missing`;
+    const what = `${plural(recordsLost, 'record')} of it ${recordsLost === 1 ? 'is' : 'are'} missing`;
     io.note(
       `vrrl: warning: ${what}. Fix: look for whole copies; vrrl verify says what is wrong with those that there are.\n`,
     );
@@ -205,7 +205,7 @@ function sentences({ inputs, output, format, report, numbers }: Outcome): string
   const range = numbers === undefined ? '' : `, numbers ${numbers.first} to ${numbers.last}${anew}`;
   return [
     `${output}: format ${format}, ${records} of ${from}${range}${epochs}`,
-    ...report.notKept.map(({ count: times, message }) => `not kept: ${count(times)} ${message}`),
+    ...report.notKept.map(({ count: times, message }) => `not kept (${count(times)}): ${message}`),
     ...report.findings.map(({ kind, message }) => `found: ${kind}: ${message}`),
   ];
 }

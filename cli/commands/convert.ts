@@ -8,8 +8,8 @@ import { type Made, runDerivation } from '../derived-log.ts';
 import { LOG_FORMATS, type LogFormat } from '../recorder.ts';
 
 const AFTER_HELP = `
-v1 to v2 takes the observations beside the log (<log>.obs) into the new one; v2 to v1 puts them beside the new one again, and
-says what version 1 has no place for. A v1 log that is whole comes back the same from v2.
+v1 to v2 takes the observations beside the log (<log>.obs) into the new one; v2 to v1 puts them beside the new one
+again, and says what version 1 has no place for. A v1 log that is whole comes back the same from v2.
 
 Examples:
   $ vrrl convert old.vrrl -o new.vrrl --to v2

@@ -9,9 +9,9 @@ import { list } from '../options.ts';
 import { LAST_MOMENT, moment, ranges } from '../ranges.ts';
 
 const AFTER_HELP = `
-All that is given has to hold. The new log is a v2 log; its records are numbered one after the other, so that what was left
-out does not count as lost. Observations are kept of the first epochs in a row that lost no record: of others they would
-not be true. Both ends of a range are included.
+All that is given has to hold. The new log is a v2 log; its records are numbered one after the other, so that what was
+left out does not count as lost. Observations are kept of the longest run of epochs that lost no record: of others they
+would not be true, or the state that they start from would be missing. Both ends of a range are included.
 
 Examples:
   $ vrrl filter run.vrrl -o tenant-3.vrrl --tenants 3

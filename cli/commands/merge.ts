@@ -5,9 +5,9 @@ import type { AddCommand } from '../context.ts';
 import { runDerivation } from '../derived-log.ts';
 
 const AFTER_HELP = `
-Pieces of one recording, as trim makes them, go together by their numbers, with what was observed. Logs of several recordings,
-of one device each for instance, go together by time: at the same time the one that was named first comes first, and no
-log's own order is changed. Their records are numbered anew, and what was observed of them is left out.
+Pieces of one recording, as trim makes them, go together by their numbers, with what was observed. Logs of several
+recordings, of one device each for instance, go together by time: at the same time the one that was named first comes
+first, and no log's own order is changed. Their records are numbered anew, and what was observed of them is left out.
 
 Examples:
   $ vrrl merge first-half.vrrl second-half.vrrl -o run.vrrl

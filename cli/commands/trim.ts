@@ -8,9 +8,9 @@ import { integer } from '../options.ts';
 import { LAST_MOMENT, moment, range } from '../ranges.ts';
 
 const AFTER_HELP = `
-The piece is a v2 log. Its records keep their numbers. Of epochs that are in it as a whole the observations are kept, with the
-state before the first of them, so that it can be replayed from there. Epochs are counted as replay counts them; where
-nothing was observed, by EPOCH. Both ends of a range are included.
+The piece is a v2 log. Its records keep their numbers. Of epochs that are in it as a whole the observations are kept,
+with the state before the first of them, so that it can be replayed from there. Epochs are counted as replay counts
+them; where nothing was observed, by EPOCH. Both ends of a range are included.
 
 Examples:
   $ vrrl trim run.vrrl -o piece.vrrl --epochs 100..199

@@ -21,8 +21,8 @@ export interface FilterSelection {
  * Keeps the records for which a selection holds. They are numbered anew, one after the other, from the number of the first
  * one on: what was left out is not lost. Lost records that may have been wanted keep a number, and count as lost.
  *
- * Observations are kept of the first epochs in a row that lost no record: of others they are not true, and later ones start
- * from a state that the new log does not lead to.
+ * Observations are kept of the longest run of epochs that lost no record: of those that did they are not true, and those
+ * behind a gap start from a state that the new log does not lead to.
  *
  * @throws InputError if no record is left.
  */
@@ -32,7 +32,7 @@ export function filterRecording(source: DerivationSource, selection: FilterSelec
   const survey = new Survey(source, numbers, lookup, selection);
   if (survey.recordCount === 0) throw nothingSelected(source.label, 'that fits');
   const whole = lookup.spans.filter((span) => survey.isWhole(span));
-  const kept = firstRun(whole);
+  const kept = longestRun(whole);
   const { metadata, draft } = draftOf(source, numbers, survey, kept);
   return {
     draft: { ...draft, metadata },
@@ -62,7 +62,7 @@ function droppedEpochs(total: number, whole: readonly EpochSpan[], kept: readonl
       kind: 'detachedEpochs',
       count: knownStates - kept.length,
       message:
-        'observations of epochs behind a gap: the state that they start from is not in the new log (vrrl trim keeps it)',
+        'observations of epochs apart from the longest run: the state that they start from would be missing (vrrl trim keeps it)',
     },
     {
       kind: 'epochsWithoutState',
@@ -72,13 +72,25 @@ function droppedEpochs(total: number, whole: readonly EpochSpan[], kept: readonl
   ];
 }
 
-/** The first epochs that follow each other without a gap. */
-function firstRun(whole: readonly EpochSpan[]): EpochSpan[] {
-  const first = whole.findIndex(({ stateKnown }) => stateKnown);
-  if (first < 0) return [];
-  let end = first + 1;
-  while (end < whole.length && whole[end].stateKnown && whole[end].ordinal === whole[end - 1].ordinal + 1) end += 1;
-  return whole.slice(first, end);
+/** Of the epochs that follow each other without a gap, those with the most records; none if no epoch has any. */
+function longestRun(whole: readonly EpochSpan[]): readonly EpochSpan[] {
+  let longest: readonly EpochSpan[] = [];
+  let most = 0;
+  for (let first = 0; first < whole.length; ) {
+    let end = first + 1;
+    while (end < whole.length && follows(whole[end - 1], whole[end])) end += 1;
+    const records = whole[end - 1].end - whole[first].first;
+    if (whole[first].stateKnown && records > most) {
+      longest = whole.slice(first, end);
+      most = records;
+    }
+    first = end;
+  }
+  return longest;
+}
+
+function follows(before: EpochSpan, after: EpochSpan): boolean {
+  return before.stateKnown === after.stateKnown && after.ordinal === before.ordinal + 1;
 }
 
 function draftOf(

@@ -131,11 +131,6 @@ export function stories(constraints: { readonly withBefore?: boolean } = {}): fc
     });
 }
 
-/** All records of a session in order; number 1 is the first. */
-export function recordsOf({ epochs, tail }: Story): ToldRecord[] {
-  return [...epochs.flatMap(({ records }) => records), ...tail];
-}
-
 interface Sink {
   rest(sequence: number, record: ToldRecord): void;
   append(record: ToldRecord): void;
