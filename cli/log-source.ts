@@ -5,8 +5,9 @@ import { type OpenRecordingOptions, openRecording, type RecordingFiles } from '.
 import { InputError } from '../src/base/errors.ts';
 import { ObservationReader } from '../src/observe/index.ts';
 import { readLog } from '../src/reading/index.ts';
-import { MemoryStorage, type Storage, StorageError } from '../src/storage/index.ts';
+import { type Storage, StorageError } from '../src/storage/index.ts';
 import { withAdvice } from './exit.ts';
+import { InputStorage } from './input-storage.ts';
 import type { Io } from './io.ts';
 import { plural } from './render/text.ts';
 
@@ -19,7 +20,12 @@ export const STANDARD_INPUT = '-';
 /** Opens the log at a path for reading, or all of standard input for `-`. Close it. */
 export async function openLogSource(io: Io, path: string): Promise<Storage> {
   if (path !== STANDARD_INPUT) return withAdviceOnPipes(() => FileStorage.open(path, 'read'));
-  return new MemoryStorage(await readAll(io, MOST_INPUT_BYTES), '[standard input]');
+  const storage = new InputStorage('[standard input]');
+  for await (const chunk of io.input) {
+    if (storage.size() + chunk.length > MOST_INPUT_BYTES) throw tooMuchInput(MOST_INPUT_BYTES);
+    storage.push(chunk);
+  }
+  return storage;
 }
 
 /** As `openRecording`; a log on standard input has nothing beside it, but may be given a stream. */
@@ -69,12 +75,7 @@ export async function readAll(io: Io, mostBytes: number): Promise<Uint8Array> {
   let bytes = 0;
   for await (const chunk of io.input) {
     const end = bytes + chunk.length;
-    if (end > mostBytes) {
-      throw new InputError(
-        `standard input is more than ${plural(mostBytes, 'byte')}`,
-        'put it into a file and name that.',
-      );
-    }
+    if (end > mostBytes) throw tooMuchInput(mostBytes);
     if (end > held.length) held = grown(held, Math.min(mostBytes, Math.max(end, 2 * held.length)));
     held.set(chunk, bytes);
     bytes = end;
@@ -86,4 +87,11 @@ function grown(old: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(bytes);
   larger.set(old);
   return larger;
+}
+
+function tooMuchInput(mostBytes: number): InputError {
+  return new InputError(
+    `standard input is more than ${plural(mostBytes, 'byte')}`,
+    'put it into a file and name that.',
+  );
 }

@@ -45,7 +45,8 @@ describe('a backend of somebody else', () => {
   test('replays a log without observations by its own lights', async () => {
     const module = backendModule('plain', 'return { done: 1, pending: [], faults: [] };');
     const log = folder.at('plain.vrrl');
-    expect((await vrrl(['record', log, '--slots', slots(), '--backend', module])).exitCode).toBe(0);
+    const record = ['record', log, '--slots', slots(), '--backend', module, '--format', 'v1'];
+    expect((await vrrl(record)).exitCode).toBe(0);
     fs.rmSync(`${log}.obs`);
     const { exitCode, json } = await vrrlJson(['replay', log, '--backend', module, '--replicas', '2', '--json']);
     expect({ exitCode, json }).toMatchObject({

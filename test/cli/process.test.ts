@@ -6,6 +6,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { measurePeakMemory } from '../../bench/peak-memory.ts';
+import { FileStorage } from '../../node/file-storage.ts';
+import { readLog } from '../../src/reading/index.ts';
 import { expectConventions, type Run } from './fake-io.ts';
 import { additions, GOLDEN, goldenLog, ROOT, temporaryFolder } from './files.ts';
 import { makeRecording, SPIN, spinKernel } from './recordings.ts';
@@ -110,7 +112,7 @@ describe('a kernel of a user', () => {
 describe('a pipe that nobody reads', () => {
   test.each([
     ['dump big.vrrl', 'capacity 32768 cursor 0'],
-    ['dump --json big.vrrl', '{"timestampNs"'],
+    ['dump --json big.vrrl', '{"sequence":1,"timestampNs"'],
     ['kernel', 'kernel built-in'],
     ['--help', 'Usage: vrrl'],
     ['complete bash', '# bash completion'],
@@ -150,18 +152,25 @@ describe.skipIf(!fs.existsSync('/dev/full'))('a full disk', () => {
   // A limit on the size of files fails the same calls, and needs no disk. Without the trap it would kill the process.
   const limited = (blocks: number, script: string) => shell(`trap '' XFSZ; ulimit -f ${blocks}; ${script}`);
 
-  test('under the log: the error names the call and the path', () => {
-    const { exitCode, err } = limited(100, `vrrl record limit.vrrl --workload histogram --input '${VRRL}' --quiet`);
+  test.each([
+    ['v2', 'allocate'],
+    ['v1', '(truncate|write)'],
+  ])('under a %s log: the error names the call and the path, and nothing is left', (format, call) => {
+    const argv = `record limit.vrrl --workload histogram --input '${VRRL}' --quiet --format ${format}`;
+    const { exitCode, err } = limited(100, `vrrl ${argv}`);
     expect(exitCode).toBe(2);
-    expect(err).toMatch(/^vrrl: (truncate|write) on `limit\.vrrl` failed: .*EFBIG.* Fix: .*\n$/);
+    expect(err).toMatch(new RegExp(`^vrrl: ${call} on \`limit\\.vrrl\` failed: .*EFBIG.* Fix: .*\n$`));
+    if (format === 'v2') expect(fs.readdirSync(folder.at('')).filter((name) => name.startsWith('limit'))).toEqual([]);
+    fs.rmSync(folder.at('limit.vrrl'), { force: true });
   });
 
-  test('under the observations: what was confirmed is there', () => {
+  test('under the observations beside a v1 log: what was confirmed is there', () => {
     fs.writeFileSync(
       folder.at('text'),
       Buffer.from(Array.from({ length: 60_000 }, (_, index) => (index * index) % 251)),
     );
-    const argv = 'record limit-2.vrrl --workload histogram --input text --capacity 512 --backend reference --quiet';
+    const argv =
+      'record limit-2.vrrl --workload histogram --input text --capacity 512 --backend reference --quiet --format v1';
     const { exitCode, err } = limited(40, `vrrl ${argv}`);
     expect(exitCode).toBe(2);
     expect(err).toMatch(/^vrrl: write on `limit-2\.vrrl\.obs` failed: .*EFBIG.* Fix: .*\n$/);
@@ -174,9 +183,14 @@ describe.skipIf(!fs.existsSync('/dev/full'))('a full disk', () => {
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', mount]).status === 0;
     if (!mounted) context.skip('needs to be allowed to mount one');
     try {
+      const options = '--workload histogram --backend reference';
+      const whole = shell(`vrrl record tiny/a.vrrl ${options} --input '${VRRL}'`);
+      expect(whole.exitCode).toBe(2);
+      expect(whole.err).toMatch(/^vrrl: allocate on `tiny\/a\.vrrl` failed: .*ENOSPC.* Fix: .*\n$/);
+      // Space for all of a log is there before its first record, or the log is not.
+      expect(fs.readdirSync(mount)).toEqual([]);
       const { exitCode, err } = shell(
-        `vrrl record tiny/run.vrrl --workload histogram --input '${VRRL}' --capacity 65536 --backend reference;
-         cat text text text text text > longer; vrrl record tiny/b.vrrl --workload histogram --input longer --backend reference`,
+        `cat text text text text text > longer; vrrl record tiny/b.vrrl ${options} --input longer --format v1`,
       );
       expect(exitCode).toBe(2);
       expect(err).toMatch(/vrrl: write on `tiny\/b\.vrrl(\.obs)?` failed: .*ENOSPC.* Fix: .*\n$/);
@@ -222,7 +236,11 @@ describe('a process that is interrupted', () => {
 
   const recordsOf = (name: string) => {
     const file = folder.at(name);
-    return fs.existsSync(file) && fs.statSync(file).size >= 32 ? fs.readFileSync(file).readUInt32LE(24) : 0;
+    if (!fs.existsSync(file)) return 0;
+    const storage = FileStorage.open(file, 'read');
+    const { columns } = readLog(storage);
+    storage.close();
+    return columns.length;
   };
 });
 
