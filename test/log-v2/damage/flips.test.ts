@@ -2,8 +2,8 @@
  * Flipped bits, one at a time: whatever bit of a log is flipped, what is read is what was written, what is lost is counted
  * under the kind that the specification gives, and the log can be appended to as before.
  *
- * A run tries every bit of one record, one frame, both superblocks and the metadata, and some of all others; a soak tries
- * every bit of the file (`VRRL_SOAK=1`).
+ * A run tries every bit of one record, of both superblocks and of the metadata, and some of all others; a soak tries every
+ * bit of the file (`VRRL_SOAK=1`).
  */
 
 import { describe, expect, it } from 'vitest';
@@ -50,12 +50,12 @@ describe.each(STORIES)('a log that is $name, with a bit flipped', { timeout: SOA
 
   it('in a record', () => {
     flipEach(known, [places.slots + RECORD_BYTES * random.below(known.capacity)], RECORD_BYTES, ALL);
-    flipEach(known, [places.slots], PAGE_BYTES, 400);
+    flipEach(known, [places.slots], PAGE_BYTES, 250);
   });
 
   it('in a copy of the superblock, or in both', () => {
-    const part = story === STORIES[1] ? ALL : 400;
     for (const starts of [[0], [PAGE_BYTES], [0, PAGE_BYTES]]) {
+      const part = story === STORIES[1] && starts.length === 1 ? ALL : 250;
       flipEach(known, starts, SUPERBLOCK_BYTES, part);
       flipEach(
         known,
@@ -80,13 +80,14 @@ describe.each(STORIES)('a log that is $name, with a bit flipped', { timeout: SOA
     }
   });
 
-  it('in the journal', () => {
-    const frames = [...known.frames.values()];
-    if (frames.length === 0) return;
-    const frame = frames[random.below(frames.length)];
-    flipEach(known, [places.journal + frame.position], frame.bytes.length, ALL);
-    flipEach(known, [places.journal], known.journalBytes, 400);
-  });
+  const frames = [...known.frames.values()];
+  if (frames.length > 0) {
+    it('in the journal', () => {
+      const frame = frames[random.below(frames.length)];
+      flipEach(known, [places.journal + frame.position], frame.bytes.length, 500);
+      flipEach(known, [places.journal], known.journalBytes, 250);
+    });
+  }
 
   it('in the hints, makes no difference at all', () => {
     const before = summary(known.bytes);
@@ -99,7 +100,7 @@ describe.each(STORIES)('a log that is $name, with a bit flipped', { timeout: SOA
     flipEach(known, [2 * PAGE_BYTES], HINTS_BYTES, ALL);
   });
 
-  it.runIf(isSoak)('in any place', () => flipEach(known, [0], known.bytes.length, ALL));
+  if (isSoak) it('in any place', () => flipEach(known, [0], known.bytes.length, ALL));
 });
 
 /** All that a scan says, as text. */
