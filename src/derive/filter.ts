@@ -1,10 +1,11 @@
 /** Some records of a recording, wherever they are. */
 
+import type { FlightMetadata } from '../log-v2/index.ts';
 import type { Draft } from './draft.ts';
 import { EpochLookup, type EpochSpan } from './epochs.ts';
-import { metadataOf } from './metadata.ts';
+import { contentId, metadataOfPiece } from './metadata.ts';
 import { observedOf } from './piece.ts';
-import { type Derivation, findingsOf, type NotKept, notKeptOf } from './report.ts';
+import { areNumbered, type Derivation, findingsOf, type NotKept, notKeptOf } from './report.ts';
 import { isWithin, nothingSelected, type Range, type TimeRange } from './selection.ts';
 import { type DerivationSource, RecordNumbers } from './source.ts';
 import { storeOf } from './whole.ts';
@@ -42,7 +43,7 @@ export function filterRecording(source: DerivationSource, selection: FilterSelec
       recordsLost: survey.lost,
       epochsRead: lookup.spans.length,
       epochsWritten: kept.length,
-      numbersKept: survey.recordCount === source.log.columns.length && survey.lost === source.log.lost,
+      numbersKept: survey.numbersKept && areNumbered(source, numbers),
       notKept: notKeptOf(droppedEpochs(lookup.spans.length, whole, kept)),
       findings: findingsOf(source),
       isIncomplete: survey.lost > 0,
@@ -102,7 +103,7 @@ function draftOf(
   const store = storeOf(source, numbers);
   const { firstSequence, newestSequence } = survey;
   return {
-    metadata: metadataOf(source),
+    metadata: survey.numbersKept ? metadataOfPiece(source) : renumberedMetadata(source, survey),
     draft: {
       capacity: newestSequence - firstSequence + 1,
       firstSequence,
@@ -114,6 +115,14 @@ function draftOf(
       observed: observedOf(source, kept, firstSequence, (number) => survey.newNumberOf(number)),
     },
   };
+}
+
+/** The same number is another record than in the source, so they must not be taken for pieces of one recording. */
+function renumberedMetadata(source: DerivationSource, survey: Survey): FlightMetadata {
+  const kept = function* () {
+    for (let index = 0; index < source.log.columns.length; index += 1) if (survey.keeps(index)) yield index;
+  };
+  return { ...metadataOfPiece(source), recording: `filtered ${contentId(source, kept())}` };
 }
 
 /** Which records are kept, and which lost ones would have to be. */
@@ -155,6 +164,17 @@ class Survey {
     }
     this.firstSequence = first;
     this.newestSequence = first + given - 1;
+  }
+
+  keeps(index: number): boolean {
+    return this.#isKept[index] === 1;
+  }
+
+  /** Whether every record has the number that it had. */
+  get numbersKept(): boolean {
+    return this.#isKept.every(
+      (isKept, index) => isKept === 0 || this.firstSequence + this.#before[index] === this.#numbers.of[index],
+    );
   }
 
   /** Told the index and the new number of every record that is kept. */

@@ -56,9 +56,10 @@ export function kernelKey({ kernel, kernelHash }: FlightMetadata): string {
   return JSON.stringify([kernelHash, kernel]);
 }
 
-function contentId({ log }: DerivationSource): string {
+/** A digest of records of a source, of all unless some are named. */
+export function contentId({ log }: DerivationSource, indices: Iterable<number> = log.columns.epoch.keys()): string {
   const digest = new RecordsDigest();
-  for (let index = 0; index < log.columns.length; index += 1) digest.addFromColumns(log.columns, index);
+  for (const index of indices) digest.addFromColumns(log.columns, index);
   const [low, high] = digest.take();
   return hex64(low, high);
 }

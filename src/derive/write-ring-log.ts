@@ -132,22 +132,27 @@ const RESTS_AT_ONCE = 1_024;
 
 /** What slots have beyond v1 records, in order; one entry a record that has something. */
 class RestQueue {
-  readonly #places: { readonly rests: SlotRests; readonly index: number; readonly sequence: number }[] = [];
+  // Side by side, since there may be a million.
+  readonly #rests: SlotRests[] = [];
+  readonly #indices: number[] = [];
+  readonly #sequences: number[] = [];
   #next = 0;
 
   constructor(draft: Draft, numberShift: number) {
     draft.eachRecord(({ rests }, index, sequence) => {
       const number = sequence - numberShift;
       if (rests !== undefined && number >= 1 && hasRest(rests, index)) {
-        this.#places.push({ rests, index, sequence: number });
+        this.#rests.push(rests);
+        this.#indices.push(index);
+        this.#sequences.push(number);
       }
     });
   }
 
   appendBefore(sequence: number, writer: ObservationWriter): void {
     let batch: SlotRest[] = [];
-    for (; this.#next < this.#places.length && this.#places[this.#next].sequence < sequence; this.#next += 1) {
-      batch.push(restAt(this.#places[this.#next]));
+    for (; this.#next < this.#sequences.length && this.#sequences[this.#next] < sequence; this.#next += 1) {
+      batch.push(restAt(this.#rests[this.#next], this.#indices[this.#next], this.#sequences[this.#next]));
       if (batch.length < RESTS_AT_ONCE) continue;
       writer.appendSlotRest(...batch);
       batch = [];
@@ -169,15 +174,7 @@ export function hasMoreArguments(rests: SlotRests, index: number): boolean {
   return false;
 }
 
-function restAt({
-  rests,
-  index,
-  sequence,
-}: {
-  readonly rests: SlotRests;
-  readonly index: number;
-  readonly sequence: number;
-}): SlotRest {
+function restAt(rests: SlotRests, index: number, sequence: number): SlotRest {
   const count = ARGUMENT_COUNT - RECORD_ARGUMENT_COUNT;
   const args = Array.from({ length: count }, (_, at) => rests.argument(index, RECORD_ARGUMENT_COUNT + at));
   return { sequence, priority: rests.priority(index), arguments: args };

@@ -35,9 +35,19 @@ describe('filter', () => {
     expect(await verdictOf(folder.at('adds.vrrl'))).toMatch(/^agree: 6 of 6 epochs agree with each other/);
   });
 
-  test('epochs in a row are judged as before', async () => {
+  test('epochs in a row are judged as before, and are a piece of what they are from', async () => {
     await filter('epochs.vrrl', '--epochs', '1..2,3');
+    const whole = await vrrl(['merge', folder.at('epochs.vrrl'), folder.at('run.vrrl'), '-o', folder.at('no.vrrl')]);
+    expect(whole.err).toContain('both have records 7 to 24');
     expect(await verdictOf(folder.at('epochs.vrrl'))).toBe('agree: 3 of 3 epochs agree with the recording');
+  });
+
+  test('what has other numbers is no piece of what it is from', async () => {
+    await filter('one.vrrl', '--tenants', '0');
+    await filter('two.vrrl', '--tenants', '1..2');
+    const argv = ['merge', folder.at('one.vrrl'), folder.at('two.vrrl'), '-o', folder.at('sum.vrrl')];
+    const { exitCode, err } = await vrrl(argv);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: expect.stringContaining('36 of 36 records of 2 logs') });
   });
 
   test('all conditions have to hold', async () => {
