@@ -25,6 +25,9 @@ export const PROMISES = {
   misplacedRefused: 'what was written to the wrong place is not read as a record',
   secondCopy: 'superblock and metadata survive damage to one copy',
   lockRefuses: 'a second writer is refused',
+  commitOrder: 'whoever looks on while a record is written sees that it is not whole',
+  syncIsFinal: 'a sync that failed is final for its writer',
+  failedWrite: 'a write that failed does not count',
 } as const;
 
 export type PromiseName = keyof typeof PROMISES;

@@ -26,6 +26,8 @@ export interface Expectation {
   readonly isFirstCrash: boolean;
   readonly requiredRecords: readonly number[];
   readonly requiredFrames: readonly number[];
+  /** Frames that may be missing among others after a kill. */
+  readonly spoiltFrames: readonly number[];
   readonly newestAtLeast: number;
   readonly newestAtMost: number;
   readonly markAtLeast: number;
@@ -64,6 +66,7 @@ export function expectationOf(promises: Promises, cause: 'kill' | 'power', histo
     isFirstCrash: true,
     requiredRecords: Array.from({ length: Math.max(0, newest - oldest + 1) }, (_, index) => oldest + index),
     requiredFrames: promises.liveFrames.filter(({ number }) => number <= newestFrame).map(({ number }) => number),
+    spoiltFrames: promises.spoiltFrames,
     // Where every record was overwritten by appends that did not complete, the mark is all that tells their numbers.
     newestAtLeast: newest >= oldest ? newest : markAtLeast,
     newestAtMost: promises.started,
@@ -222,10 +225,21 @@ export class ImageCheck {
     );
     const hasMark = superblock.syncedSequence >= expected.markAtLeast;
     demand(hasMark, 'markTrailsByOne', () => `${superblock.syncedSequence}, at least ${expected.markAtLeast}`);
+    if (expected.cause === 'kill' && expected.isFirstCrash) this.#checkKilledFrames(frames);
     const hasBase = frames.some((number) => this.#history.ledger.frames.get(number)?.isBase);
     demand(hasBase || !expected.needsBase, 'baseIsThere', () => `of frames ${frames} none has a whole state`);
     const isSeen = journal.frames.some(({ isBase }) => isBase) === hasBase;
     demand(isSeen, 'baseIsThere', () => `whether frames ${frames} hold a whole state is told wrong`);
+  }
+
+  /** Frames that were destroyed as they should be leave no gap. */
+  #checkKilledFrames(frames: readonly number[]): void {
+    const gap = frames.flatMap((number, index) => {
+      const before = frames[index - 1] ?? number - 1;
+      return Array.from({ length: number - before - 1 }, (_, missing) => before + 1 + missing);
+    });
+    const lost = gap.filter((number) => !this.#expectation.spoiltFrames.includes(number));
+    demand(lost.length === 0, 'killIsNoRot', () => `of frames ${frames} ${lost} are said to be missing`);
   }
 
   /** Opens it twice: the first time puts everything right, so the second finds nothing. */

@@ -16,10 +16,14 @@ export interface ExploreOptions extends ImageOptions {
 }
 
 /** How much is gone through. An image of a history has its number by one of these, so they have names. */
-export const DEPTHS = {
+export const DEPTHS: Readonly<Record<'short' | 'kills' | 'hunt' | 'long', ExploreOptions>> = {
   short: { powerImages: 4, partialImages: 2, nestedEvery: 80, goesOnEvery: 3 },
+  /** Kills between stores alone. */
+  kills: { powerImages: 0, partialImages: 0, nestedEvery: 1_000_000, goesOnEvery: 2 },
+  /** For those who look for one fault, and not for all there may be: every history to some depth. */
+  hunt: { powerImages: 3, partialImages: 2, nestedEvery: 8, goesOnEvery: 2 },
   long: { powerImages: 24, partialImages: 6, nestedEvery: 12, goesOnEvery: 1 },
-} as const satisfies Record<string, ExploreOptions>;
+};
 
 /** Of a recovery, and of so many crashes within one another recovery is gone through. */
 const WITHIN_RECOVERY: ImageOptions = { powerImages: 2, partialImages: 1 };

@@ -33,6 +33,8 @@ export interface Promises {
   readonly frameSynced: number;
   /** Frames that returned, and that no frame which was started has destroyed. */
   readonly liveFrames: readonly LedgerFrame[];
+  /** Frames of which some may be gone and others not, because the frame that was to destroy them did not complete. */
+  readonly spoiltFrames: readonly number[];
   readonly baseReturned: boolean;
   readonly baseSynced: boolean;
   /** The highest marks that a superblock may have. */
@@ -64,6 +66,8 @@ export class Ledger {
   journalProgress = 0;
   #promises: Promises;
   #inFlight: LedgerFrame | undefined;
+  /** Frames that it destroys. */
+  #doomed: readonly number[] = [];
   #position = 0;
   #isRecovering = false;
 
@@ -80,6 +84,7 @@ export class Ledger {
       frameStarted: FIRST_FRAME - 1,
       frameSynced: FIRST_FRAME - 1,
       liveFrames: [],
+      spoiltFrames: [],
       baseReturned: false,
       baseSynced: false,
       markAtMost: before,
@@ -106,7 +111,7 @@ export class Ledger {
 
   /** The frame goes behind the newest; where it does not fit, to the start. */
   startFrame({ bytes, ...frame }: FrameToWrite): void {
-    const { frameReturned, frameStarted, liveFrames } = this.#promises;
+    const { frameReturned, frameStarted, liveFrames, spoiltFrames } = this.#promises;
     const wraps = this.#position + bytes > this.journalBytes;
     const start = wraps ? 0 : this.#position;
     const end = start + bytes;
@@ -114,22 +119,25 @@ export class Ledger {
       (other.end > start && other.start < end) || (wraps && other.start >= this.#position);
     this.#inFlight = { ...frame, number: frameReturned + 1, start, end };
     this.frames.set(frameReturned + 1, this.#inFlight);
+    this.#doomed = liveFrames.filter(isDestroyed).map(({ number }) => number);
     this.#owe({
       frameStarted: Math.max(frameStarted, frameReturned + 1),
       liveFrames: liveFrames.filter((other) => !isDestroyed(other)),
+      spoiltFrames: [...spoiltFrames, ...this.#doomed],
     });
   }
 
   returnFrame(): void {
     const frame = this.#inFlight;
     if (frame === undefined) throw new Error('no frame is in flight');
-    const { liveFrames, baseReturned } = this.#promises;
+    const { liveFrames, spoiltFrames, baseReturned } = this.#promises;
     this.journalProgress += (frame.end - this.#position + this.journalBytes) % this.journalBytes;
     this.#position = frame.end;
     this.#inFlight = undefined;
     this.#owe({
       frameReturned: frame.number,
       liveFrames: [...liveFrames, frame],
+      spoiltFrames: spoiltFrames.filter((number) => !this.#doomed.includes(number)),
       baseReturned: baseReturned || frame.isBase,
     });
   }
