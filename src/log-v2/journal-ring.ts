@@ -100,6 +100,7 @@ export class JournalRing {
     for (const { position, bytes } of this.#spoilt) this.#clear(position, position + bytes);
     // They are gone from here on, whether or not the write succeeds.
     const clearEnd = Math.max(end, this.#endOfLastDoomed(doomed, wraps, end));
+    this.#disownDoomed(doomed);
     this.#dropDoomed(doomed);
     this.#spoilt = [{ position: start, bytes: clearEnd - start }];
     if (wraps) {
@@ -144,6 +145,20 @@ export class JournalRing {
       throw this.#noSpace(frame, 'it would destroy the newest state that a replay could start from');
     }
     if (this.#newestSyncedBase >= 0 && this.#newestSyncedBase < firstKept) this.#sync();
+  }
+
+  /**
+   * In a mapping a payload arrives in whatever order the processor likes: were the frames that it destroys still whole, it
+   * might take a newer one first, and the older one would say that one is missing.
+   */
+  #disownDoomed(doomed: number): void {
+    const { mapping } = this.#medium;
+    if (mapping === undefined) return;
+    for (const { position } of this.#frames.slice(this.#first, this.#first + doomed)) {
+      const crcAt = this.#offset + position + HEADER_CRC_OFFSET;
+      Atomics.store(mapping.words, crcAt / WORD_BYTES, 0);
+      mapping.onStored?.(crcAt, WORD_BYTES);
+    }
   }
 
   #dropDoomed(doomed: number): void {

@@ -247,7 +247,8 @@ it('takes the order of stores in which the oldest frame goes first and the new o
   stores.length = 0;
   log.appendFrames(makeFrame({ kind: 'base', bytes: 168, tag: 4 }));
   expect(stores).toEqual([
-    [4000, 96, true],
+    [28, 4, false],
+    [4000, 96, false],
     [28, 4, false],
     [32, 168, false],
     [0, 28, false],
@@ -255,6 +256,27 @@ it('takes the order of stores in which the oldest frame goes first and the new o
     [28, 4, true],
     [0, 24, true],
   ]);
+});
+
+it('has taken all frames that a new one destroys before any of its payload arrives in a mapping', () => {
+  const bytes = new Uint8Array(flightLogBytes(options));
+  const images: { offset: number; before: Uint8Array<ArrayBuffer> }[] = [];
+  let before = bytes.slice();
+  const onStored = (offset: number): void => {
+    images.push({ offset, before });
+    before = bytes.slice();
+  };
+  const log = FlightLog.create(new MemoryMedium(bytes, { trace: { onStored } }), options);
+  for (const size of [268, 468, 468, 468, 968, 1200]) {
+    log.appendFrames(makeFrame({ kind: 'base', bytes: size, tag: size }));
+  }
+  // The first wraps and leaves zeros behind it; the second begins in them and destroys the next two.
+  log.appendFrames(makeFrame({ kind: 'base', bytes: 148, tag: 1 }));
+  images.length = 0;
+  log.appendFrames(makeFrame({ kind: 'base', bytes: 1068, tag: 2 }));
+  const payload = images.find(({ offset }) => offset === JOURNAL_AT + 184 + 32);
+  const { journal } = scanFlightLog(new MemoryMedium(payload!.before));
+  expect(journal.frames.map(({ sequence }) => sequence)).toEqual([6, 7, 8, 9]);
 });
 
 it('a record that only the journal knows of keeps its number', () => {
