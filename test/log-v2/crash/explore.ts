@@ -22,7 +22,7 @@ export const DEPTHS: Readonly<Record<'short' | 'kills' | 'hunt' | 'long', Explor
   kills: { powerImages: 0, partialImages: 0, nestedEvery: 1_000_000, goesOnEvery: 2 },
   /** For those who look for one fault, and not for all there may be: every history to some depth. */
   hunt: { powerImages: 3, partialImages: 2, nestedEvery: 8, goesOnEvery: 2 },
-  long: { powerImages: 24, partialImages: 6, nestedEvery: 12, goesOnEvery: 1 },
+  long: { powerImages: 24, partialImages: 8, nestedEvery: 48, goesOnEvery: 3 },
 };
 
 /** Of a recovery, and of so many crashes within one another recovery is gone through. */
