@@ -7,6 +7,8 @@ import { parseArgs } from 'node:util';
 import { measureBackends } from './backends.ts';
 import { measureCommands } from './commands.ts';
 import { measureLogV1 } from './log-v1.ts';
+import { measureLogV2 } from './log-v2/measure.ts';
+import { renderLogV2 } from './log-v2/render.ts';
 import { loadAverage, machineFacts } from './machine.ts';
 import { markdownTable, number, sectionWriter } from './markdown.ts';
 import { MAX_SPREAD, type Measurement, type Summary, summarise } from './measurement.ts';
@@ -14,6 +16,8 @@ import { measurePipeline } from './pipeline.ts';
 
 const DEFAULT_ROUNDS = 9;
 const COMMAND_ROUNDS = 3;
+/** Of the v2 log and its peers, each some seconds. */
+const LOG_ROUNDS = 5;
 
 /** What a row is held against: another row of the same run, or a number that we promised. */
 interface Yardstick {
@@ -41,7 +45,11 @@ await main();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { rounds: { type: 'string', default: String(DEFAULT_ROUNDS) }, into: { type: 'string' } },
+    options: {
+      rounds: { type: 'string', default: String(DEFAULT_ROUNDS) },
+      logRounds: { type: 'string', default: String(LOG_ROUNDS) },
+      into: { type: 'string' },
+    },
   });
   const rounds = Number(values.rounds);
   const write = values.into === undefined ? print : sectionWriter(values.into, 'cpu');
@@ -53,7 +61,9 @@ async function main(): Promise<void> {
     ...(await step('recording and replaying', () => measurePipeline(rounds))),
     ...(await step('commands', () => measureCommands(COMMAND_ROUNDS))),
   ];
-  write([...describeMachine(loadBefore), '', ...renderTable(measurements)]);
+  process.stderr.write('bench: log v2 and its peers\n');
+  const logV2 = renderLogV2(await measureLogV2(Number(values.logRounds)));
+  write([...describeMachine(loadBefore), '', ...renderTable(measurements), '', ...logV2]);
 }
 
 function print(lines: readonly string[]): void {

@@ -8,7 +8,7 @@ import { RingLog } from '../../node/ring-log.ts';
 import { scanLog } from '../../src/log/index.ts';
 import { scanFlightLog } from '../../src/log-v2/index.ts';
 import { type Measurement, sampleInTurn, type WaitingContender } from '../measurement.ts';
-import { bodies, bodyStart, v1RecordOf } from './records.ts';
+import { bodies, bodyStart, shortBodies, v1RecordOf } from './records.ts';
 
 const RECORDS = 1_048_576;
 /** The oldest record is in the middle of the file. */
@@ -21,7 +21,8 @@ export const READING_YARDSTICK = 'v1: scan, nothing verified';
 /** In milliseconds, on files in `folder`. */
 export function measureReading(folder: string, rounds: number): Promise<Measurement[]> {
   const v1 = writeV1(path.join(folder, 'full-v1.vrrl'));
-  const v2 = writeV2(path.join(folder, 'full-v2.vrrl'));
+  const v2 = writeV2(path.join(folder, 'full-v2.vrrl'), shortBodies);
+  const wide = writeV2(path.join(folder, 'full-wide-v2.vrrl'), bodies);
   const timed = (name: string, run: () => (() => void) | undefined): WaitingContender => ({
     name,
     unit: 'ms',
@@ -36,7 +37,8 @@ export function measureReading(folder: string, rounds: number): Promise<Measurem
   return sampleInTurn(
     [
       timed(READING_YARDSTICK, () => scanV1(v1)),
-      timed('v2: scan, every checksum and link verified', () => scanV2(v2)),
+      timed('v2: scan of the same, every checksum and link verified', () => scanV2(v2)),
+      timed('v2: scan of slots that use all words', () => scanV2(wide)),
       timed('v2: open for writing, mapped: all of it verified', () => recover(v2, 'mapped')),
       timed('v2: open for writing, plain: all of it verified', () => recover(v2, 'plain')),
     ],
@@ -54,10 +56,10 @@ function writeV1(file: string): string {
 }
 
 /** As a writer leaves it that was killed. */
-function writeV2(file: string): string {
+function writeV2(file: string, of: Uint32Array): string {
   const made = `${file}.made`;
   const { log } = createFlightLogFile(made, { capacity: RECORDS, metadata: { tool: 'bench' } });
-  for (let index = 0; index < APPENDED; index += 1) log.appendWords(bodies, bodyStart(index));
+  for (let index = 0; index < APPENDED; index += 1) log.appendWords(of, bodyStart(index));
   fs.copyFileSync(made, file);
   log.close();
   fs.rmSync(made);

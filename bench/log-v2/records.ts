@@ -1,16 +1,21 @@
 /** What is appended: the words of a record, in the shape that each log takes. The same content for all, 128 bytes. */
 
 import type { LogRecord } from '../../src/log/index.ts';
-import { BODY_WORDS, FLIGHT_RECORD_BYTES, type FlightEntry } from '../../src/log-v2/index.ts';
+import {
+  BODY_START,
+  BODY_WORDS,
+  FLIGHT_RECORD_BYTES,
+  type FlightEntry,
+  FlightLog,
+  flightLogBytes,
+  MemoryMedium,
+} from '../../src/log-v2/index.ts';
 
 /** Records of the ring that is written around, 8 MiB. */
 export const RING_RECORDS = 65_536;
 /** Different records that are taken in turn: more than a batch has, since some keep what they are given until it is written. */
 const KINDS = 1_024;
 const WORD_BYTES = 4;
-
-/** Bodies for `appendWords`, one behind the other. */
-export const bodies: Uint32Array = new Uint32Array(KINDS * BODY_WORDS).map((_, index) => Math.imul(index, 0x9e37_79b1));
 
 /** Where the body of the index-th record starts. */
 export function bodyStart(index: number): number {
@@ -32,6 +37,9 @@ export function entryOf(index: number): FlightEntry {
   return entries[index & (KINDS - 1)];
 }
 
+/** Bodies for `appendWords`, one behind the other. */
+export const bodies: Uint32Array = wordsOf(entries);
+
 const v1Records: readonly LogRecord[] = entries.map((entry) => ({
   timestampNs: entry.timestampNs,
   slotIndex: entry.slotIndex,
@@ -40,6 +48,23 @@ const v1Records: readonly LogRecord[] = entries.map((entry) => ({
   args: [entry.args[0], entry.args[1], entry.args[2], entry.args[3]],
   epoch: entry.epoch,
 }));
+
+/** Bodies of records that have no more than v1 keeps. */
+export const shortBodies: Uint32Array = wordsOf(v1Records);
+
+/** What a log makes of entries. */
+function wordsOf(list: readonly FlightEntry[]): Uint32Array {
+  const options = { capacity: list.length, metadata: { tool: 'bench' } };
+  const medium = MemoryMedium.ofSize(flightLogBytes(options));
+  FlightLog.create(medium, options).appendMany(list);
+  const words = new Uint32Array(list.length * BODY_WORDS);
+  const rows = new Uint32Array(medium.toBytes().slice(-list.length * FLIGHT_RECORD_BYTES).buffer);
+  for (let index = 0; index < list.length; index += 1) {
+    const start = (index * FLIGHT_RECORD_BYTES) / WORD_BYTES + BODY_START;
+    words.set(rows.subarray(start, start + BODY_WORDS), index * BODY_WORDS);
+  }
+  return words;
+}
 
 /** As much of the index-th record as v1 keeps. */
 export function v1RecordOf(index: number): LogRecord {

@@ -66,6 +66,31 @@ export function crc32cOf31Words(words: Int32Array, start: number): number {
   return ~(move(move(first) ^ second) ^ third);
 }
 
+/**
+ * The same for two stretches of 31 words at a time, into `sums[0]` and `sums[1]`: two thirds of the time, since a processor
+ * has more to do while it waits for a look-up.
+ */
+export function crc32cOfTwice31Words(words: Int32Array, start: number, otherStart: number, sums: Int32Array): void {
+  let first = take(~words[start]);
+  let second = 0;
+  let third = 0;
+  let otherFirst = take(~words[otherStart]);
+  let otherSecond = 0;
+  let otherThird = 0;
+  for (let word = 1; word <= STRETCH_WORDS; word += 1) {
+    const at = start + word;
+    const other = otherStart + word;
+    first = take(first ^ words[at]);
+    second = take(second ^ words[at + STRETCH_WORDS]);
+    third = take(third ^ words[at + 2 * STRETCH_WORDS]);
+    otherFirst = take(otherFirst ^ words[other]);
+    otherSecond = take(otherSecond ^ words[other + STRETCH_WORDS]);
+    otherThird = take(otherThird ^ words[other + 2 * STRETCH_WORDS]);
+  }
+  sums[0] = ~(move(move(first) ^ second) ^ third);
+  sums[1] = ~(move(move(otherFirst) ^ otherSecond) ^ otherThird);
+}
+
 /** How many words {@link crc32cOf31Words} sums. */
 export const CRC32C_WORDS: number = SUMMED_WORDS;
 

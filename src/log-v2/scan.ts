@@ -10,7 +10,7 @@ import { type FlightMetadata, type MetadataRead, readMetadata } from './metadata
 import { describeScan } from './scan-findings.ts';
 import { type FlightProgress, walkSlots } from './slot-walk.ts';
 import { type FlightLosses, noLosses, readSuperblock, type Superblock, type SuperblockRead } from './superblock.ts';
-import { judgeWindow, SLOT_LOSSES, type WindowReport } from './window.ts';
+import { Answer, judgeWindow, SLOT_LOSSES, type WindowReport } from './window.ts';
 
 /** What is lost of the records and frames that the log should have now. */
 export interface FlightLoss extends FlightLosses {
@@ -50,7 +50,7 @@ export interface FlightScanOptions {
  * Reads all of a v2 log. Damage is counted and reported, not thrown; only a log without a usable superblock is refused.
  *
  * Memory: 61 bytes a position (36 more if any slot has a priority or arguments beyond the fourth, 20 if any has failure
- * evidence), some dozens of bytes a frame, and two chunks of 1 MiB.
+ * evidence), some dozens of bytes a frame, and a chunk of 256 KiB and one of 1 MiB.
  *
  * @throws FlightFormatError, FlightVersionError, FlightFlagsError as `readSuperblock` does.
  * @throws StorageError if the file cannot be read, or becomes shorter meanwhile.
@@ -67,7 +67,7 @@ export function scanFlightLog(storage: Storage, options: FlightScanOptions = {})
     storage,
     superblock,
     hints.newestSequence % capacity,
-    (rows, start, position) => collector.take(rows, start, position),
+    (rows, start, count, position) => collector.take(rows, start, count, position),
     options.onProgress,
   );
   const window = judgeWindow(table, superblock, journal.newestRecord);
@@ -113,16 +113,20 @@ export interface ScanParts {
 /** Adds up what is lost, or with `isFresh` what no recovery has counted yet. */
 export function countLoss(window: WindowReport, journal: JournalScan, isFresh?: Uint8Array): FlightLoss {
   const losses: Record<LossKind, number> = noLosses();
-  for (const [kind, code] of SLOT_LOSSES) {
-    for (let position = 0; position < window.answers.length; position += 1) {
-      const counts = window.answers[position] === code && (isFresh === undefined || isFresh[position] === 1);
-      if (counts) losses[kind] += 1;
-    }
-  }
+  const counts = countAnswers(window.answers, isFresh);
+  for (const [kind, code] of SLOT_LOSSES) losses[kind] = counts[code];
   losses.journalBytes = journal.strayBytes;
   losses.missingFrames = journal.missingFrames;
   const { overtaken, torn, corrupt, foreign, misplaced, missing } = losses;
   return { ...losses, lost: overtaken + torn + corrupt + foreign + misplaced + missing };
+}
+
+function countAnswers(answers: Uint8Array, isCounted: Uint8Array | undefined): Uint32Array {
+  const counts = new Uint32Array(Answer.RECORD + 1);
+  for (let position = 0; position < answers.length; position += 1) {
+    if (isCounted === undefined || isCounted[position] === 1) counts[answers[position]] += 1;
+  }
+  return counts;
 }
 
 function recordsHeld(storage: Storage, { geometry }: Superblock): number {

@@ -51,12 +51,19 @@ export function judgeWindow(table: SlotTable, superblock: Superblock, newestReco
   const oldest = Math.max(firstSequence, newest - capacity + 1);
   const answers = new Uint8Array(capacity);
   const isFresh = new Uint8Array(capacity);
+  const { findings, sequences } = table;
   let older = 0;
+  let expected = expectedSequence(0, newest, capacity) - 1;
   for (let position = 0; position < capacity; position += 1) {
-    const expected = expectedSequence(position, newest, capacity);
-    const finding = table.findings[position];
+    // Numbers rise with positions, but for the newest, which the oldest follows.
+    expected = expected === newest ? newest - capacity + 1 : expected + 1;
+    const finding = findings[position];
+    const sequence = sequences[position];
+    if (finding === PositionFinding.VALID && sequence === expected && expected >= oldest) {
+      answers[position] = Answer.RECORD;
+      continue;
+    }
     const isInWindow = expected >= firstSequence;
-    const sequence = table.sequences[position];
     const answer = judgeNumber(finding, isInWindow, sequence, expected, newest, capacity);
     answers[position] = answer;
     if (finding === PositionFinding.VALID && sequence < oldest) older += 1;

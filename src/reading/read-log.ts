@@ -1,6 +1,6 @@
 /** A log of either version, read whole. */
 
-import { type Finding, type LogHeader, type ScanOptions, type Severity, scanLog } from '../log/index.ts';
+import { type ScanOptions, type Severity, scanLog } from '../log/index.ts';
 import {
   FLIGHT_MAGIC,
   type FlightMetadata,

@@ -5,6 +5,7 @@ import {
   CRC32C_OF_ZEROS,
   CRC32C_WORDS,
   crc32cOf31Words,
+  crc32cOfTwice31Words,
   prepareTerms,
   termOfWord,
 } from '../../src/base/crc32c-words.ts';
@@ -33,6 +34,18 @@ it('sums words one by one as it sums them all', () => {
       let sum = CRC32C_OF_ZEROS;
       for (const [position, word] of words.entries()) sum ^= termOfWord(word, position);
       expect(sum).toBe(crc32cOf31Words(words, 0));
+    }),
+  );
+});
+
+it('sums two at a time as it sums one', () => {
+  const anyWords = fc.int32Array({ minLength: 2 * CRC32C_WORDS, maxLength: 2 * CRC32C_WORDS + 3 });
+  fc.assert(
+    fc.property(anyWords, (words) => {
+      const [start, otherStart] = [words.length - CRC32C_WORDS, words.length - 2 * CRC32C_WORDS];
+      const sums = new Int32Array(2);
+      crc32cOfTwice31Words(words, start, otherStart, sums);
+      expect([...sums]).toEqual([crc32cOf31Words(words, start), crc32cOf31Words(words, otherStart)]);
     }),
   );
 });
