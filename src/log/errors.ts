@@ -67,7 +67,7 @@ function mismatchFix(field: string, found: string): string {
     return 'the record is damaged; `scanLog` reads all the others and counts the loss.';
   }
   if (found === LOG_MAGIC_V2)
-    return `it is a v2 log, and this vrrl reads v1 (${LOG_MAGIC}): read it with the program that wrote it.`;
+    return 'it is a v2 log: open it with `vrrl/log-v2`, or make a v1 log of it with `vrrl convert --to v1`.';
   if (found === BLANK_MAGIC) {
     return 'its header was never written; if the whole file is blank it holds no record: make a new log in its place.';
   }

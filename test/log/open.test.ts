@@ -113,7 +113,7 @@ describe('a header', () => {
     bytes[7] = 0x32;
     const error = refusal(bytes);
     expect(error).toMatchObject({ code: 'VRRL_HEADER_MISMATCH', field: 'magic', found: 'VRRL0002' });
-    expect(error.fix).toContain('it is a v2 log, and this vrrl reads v1');
+    expect(error.fix).toContain('it is a v2 log: open it with `vrrl/log-v2`');
   });
 
   it('of other bytes is printed as bytes', () => {
