@@ -1,6 +1,6 @@
 import { amount } from '../base/amount.ts';
 import { VrrlError } from '../base/errors.ts';
-import { HEADER_BYTES, LOG_MAGIC, LOG_MAGIC_V2, LOG_VERSION, MAX_CAPACITY } from './v1-layout.ts';
+import { HEADER_BYTES, LOG_MAGIC_V2, LOG_VERSION, MAX_CAPACITY } from './v1-layout.ts';
 
 /** A log of no records was asked for, or an existing header claims to be one. */
 export class ZeroCapacityError extends VrrlError {
