@@ -41,6 +41,8 @@ export class ObservationReader {
   readonly #state: StateTracker;
   /** The epoch whose state `#state` holds; −1 for the initial state. */
   #stateIndex = -1;
+  /** The frame of slot rests that was read last. */
+  #rests: { readonly position: number; readonly payload: Payload } | undefined;
 
   private constructor(frames: FrameReader) {
     const { label } = frames.storage;
@@ -214,7 +216,16 @@ export class ObservationReader {
   /** What a v1 record had no room for; `undefined` if nothing was written for it, or it is lost. */
   slotRest(sequence: number): SlotRest | undefined {
     const found = this.#index.slotRests.find(sequence);
-    return found && parseSlotRest(this.#intactPayload(found.position), found.entry);
+    return found && parseSlotRest(this.#restsPayload(found.position), found.entry);
+  }
+
+  /** Whoever asks for one rest of a frame will ask for the others, and a frame is summed each time that it is read. */
+  #restsPayload(position: number): Payload {
+    if (this.#rests?.position !== position) {
+      const words = this.#intactPayload(position).words.slice();
+      this.#rests = { position, payload: { words, bytes: new Uint8Array(words.buffer) } };
+    }
+    return this.#rests.payload;
   }
 
   #source(index: number): number {
