@@ -1,5 +1,6 @@
 /** Reads a log while its writer is at work. */
 
+import { InputError } from '../base/errors.ts';
 import type { Storage } from '../storage/index.ts';
 import type { FlightGeometry } from './geometry.ts';
 import { readHints } from './hints.ts';
@@ -58,6 +59,9 @@ export class FlightFollower {
   /**
    * Follows in memory that the writer stores to: a mapping, or a shared array. `storage` is the same bytes, for what is
    * read rarely.
+   *
+   * @throws InputError if `words` ends before the log's last record does, as after the file was cut short.
+   * @throws as `overStorage` does.
    */
   static overWords(words: Int32Array, storage: Storage, from?: number): FlightFollower {
     return new FlightFollower(new WordsSource(words, storage), from);
@@ -181,7 +185,14 @@ class WordsSource implements Source {
   constructor(words: Int32Array, storage: Storage) {
     this.#words = words;
     this.#storage = storage;
-    const { slotsOffset, hintsOffset } = this.superblock().geometry;
+    const { slotsOffset, hintsOffset, capacity } = this.superblock().geometry;
+    const bytes = slotsOffset + capacity * FLIGHT_RECORD_BYTES;
+    if (words.byteLength < bytes) {
+      throw new InputError(
+        `\`${storage.label}\` has records up to byte ${bytes}, and the memory to follow it in has ${words.byteLength} bytes`,
+        'hand over all of the log, or follow it through its storage.',
+      );
+    }
     this.#slotsWord = slotsOffset / 4;
     this.#hintWord = hintsOffset / 4 + wordOf(HINTS_LAYOUT.newestSequence);
   }

@@ -2,7 +2,7 @@
 
 import { InputError } from '../base/errors.ts';
 import type { Storage } from '../storage/index.ts';
-import { FlightCollector, type FlightColumns, lowerBound } from './columns.ts';
+import { FlightCollector, type FlightColumns } from './columns.ts';
 import { readHints } from './hints.ts';
 import { scanJournal } from './journal-scan.ts';
 import { FLIGHT_RECORD_BYTES, FLIGHT_RECORD_WORDS, RecordWord } from './layout.ts';
@@ -110,7 +110,7 @@ export class FlightReader {
       const start = row * FLIGHT_RECORD_WORDS;
       const isRecord = judgePosition(rows, start, position + row, this.#rules) === PositionFinding.VALID;
       const isExpected = readSignedPair(rows, start + RecordWord.SEQUENCE) === sequence + row;
-      if (isRecord && isExpected && matches(rows, start)) collector.take(rows, start, position + row);
+      if (isRecord && isExpected && matches(rows, start)) collector.take(rows, start, 1, position + row);
     }
     return collector.finish();
   }
@@ -130,16 +130,17 @@ export class FlightReader {
     bytes.fill(0, found);
   }
 
-  /** Lost records are looked past, to the next that is there. */
+  /** Lost records are looked past, to the next that is there; each of them once, or a log that lost many would take for ever. */
   #search(isBefore: (row: Int32Array) => boolean): number {
-    const count = this.newestSequence - this.oldestSequence + 1;
-    const found = lowerBound(count, (index) => {
-      for (let sequence = this.oldestSequence + index; sequence <= this.newestSequence; sequence += 1) {
-        if (this.#isThere(sequence)) return isBefore(this.#row);
-      }
-      return false;
-    });
-    return this.oldestSequence + found;
+    let [first, end] = [this.oldestSequence, this.newestSequence + 1];
+    while (first < end) {
+      const middle = first + Math.floor((end - first) / 2);
+      let present = middle;
+      while (present < end && !this.#isThere(present)) present += 1;
+      if (present < end && isBefore(this.#row)) first = present + 1;
+      else end = middle;
+    }
+    return first;
   }
 
   /**

@@ -172,3 +172,12 @@ it('takes no record from a storage that is written between two reads of it', () 
   torn.readAt = readAt;
   expect(follower.poll()).toMatchObject({ kind: 'record' });
 });
+
+it('refuses memory that ends before the records do, and follows the storage of such a log', () => {
+  const medium = MemoryMedium.ofSize(flightLogBytes(optionsFor(4)));
+  const log = FlightLog.create(medium, optionsFor(4));
+  for (let index = 0; index < 4; index += 1) log.append(makeEntry(index));
+  const short = new MemoryMedium(medium.toBytes().slice(0, SLOTS_AT + 3 * 128));
+  expect(() => follow('words', short)).toThrow(/has records up to byte \d+.*Fix: /);
+  expect([...follow('storage', short, 1).drain()].map(brief)).toEqual(['1', '2', '3']);
+});

@@ -50,6 +50,22 @@ describe('a reader', () => {
     }
   });
 
+  it('looks at each lost record once at most when it searches', () => {
+    const medium = without(
+      logOf(1000, 1000),
+      Array.from({ length: 998 }, (_, index) => index + 1),
+    );
+    const reader = FlightReader.open(medium);
+    let reads = 0;
+    const readAt = medium.readAt.bind(medium);
+    medium.readAt = (target, position) => {
+      reads += 1;
+      return readAt(target, position);
+    };
+    expect([reader.firstOfEpoch(0), reader.firstOfTime(0n)]).toEqual([1, 1]);
+    expect(reads).toBeLessThan(2 * 1000 + 50);
+  });
+
   it('finds the first record of an epoch and of a time, past what is lost', () => {
     const property = fc.property(
       fc.integer({ min: 0, max: 150 }),
