@@ -15,7 +15,7 @@ test('the fuzzer runs every target, and says nothing but what came of it', () =>
   const { exitCode, out, err } = run('fuzz/main.ts', '--inputs', '400', '--seed', '5');
   expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
   expect(out).toMatch(/^fuzz: \d+ targets, \d+ inputs each, seed 5\n/);
-  for (const target of ['command-line', 'log-reader', 'observation-reader', 'slot-lines']) {
+  for (const target of ['command-line', 'flight-journal', 'flight-log', 'flight-readers', 'log-reader']) {
     expect(out).toMatch(new RegExp(`^${target} .* inputs, .*: nothing found$`, 'm'));
   }
 });

@@ -85,6 +85,8 @@ export interface StreamShape {
   readonly close?: boolean;
   readonly maxDeadBytes?: number;
   readonly storage?: MemoryStorage;
+  /** As where records have all words of their slots. */
+  readonly isWithoutRests?: boolean;
   /** Called after every epoch. */
   readonly afterEpoch?: (writer: ObservationWriter, epoch: EpochObservation) => void;
 }
@@ -111,7 +113,7 @@ export function writeRandomStream(random: Random, shape: StreamShape): WrittenSt
   for (let ordinal = 0; ordinal < shape.epochs; ordinal++) {
     words = nextWords(random, words);
     const epoch = randomEpoch(random, ordinal, firstRecord, words);
-    appendRandomRests(random, writer, epoch, rests);
+    if (shape.isWithoutRests !== true) appendRandomRests(random, writer, epoch, rests);
     writer.appendEpoch(epoch);
     epochs.push(epoch);
     firstRecord += epoch.recordCount;
@@ -165,7 +167,8 @@ export function falseBelief(bytes: Uint8Array, written: WrittenStream): string |
   return disbelief(ObservationReader.open(new MemoryStorage(bytes)), written);
 }
 
-function disbelief(reader: ObservationReader, written: WrittenStream): string | undefined {
+/** `falseBelief` for a reader that is open. */
+export function disbelief(reader: ObservationReader, written: WrittenStream): string | undefined {
   const initial = reader.initialWords;
   const startsAtFirst = reader.overwrittenEpochs === 0;
   if (startsAtFirst && initial !== undefined && !sameWords(initial, written.initialWords)) return 'initial words';
