@@ -146,7 +146,8 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof InputError)) throw error;
+  const isUse = error instanceof InputError || (error instanceof TypeError && 'code' in error);
+  if (!isUse) throw error;
   process.stderr.write(`soak-log: ${error.message}\n`);
   process.exitCode = 2;
 }

@@ -151,14 +151,16 @@ export class ImageCheck {
 
   #checkRecords(scan: FlightScan, added: Added | undefined): number[] {
     const { columns, capacity } = scan;
-    const { records } = this.#history.ledger;
+    const { records, formerRecords } = this.#history.ledger;
     const sequences: number[] = [];
     for (let index = 0; index < columns.length; index += 1) {
       const record = columns.fullRecord(index);
       const { sequence } = record;
       const entry = added?.records.get(sequence) ?? records.get(sequence);
       if (entry === undefined) throw new BrokenPromise('neverWrong', `record ${sequence} was never appended`);
-      demand(isSameEntry(record, entry), 'neverWrong', () => `record ${sequence} is not what was appended`);
+      const former = formerRecords.get(sequence) ?? [];
+      const isTrue = isSameEntry(record, entry) || former.some((other) => isSameEntry(record, other));
+      demand(isTrue, 'neverWrong', () => `record ${sequence} is not what was appended`);
       demand(
         columns.position[index] === (sequence - 1) % capacity && sequence > (sequences.at(-1) ?? 0),
         'placed',

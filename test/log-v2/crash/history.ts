@@ -35,7 +35,7 @@ export interface History {
   readonly steps: Readonly<Record<StepKind, number>>;
 }
 
-const STEP_WEIGHTS = { append: 36, batch: 10, epoch: 34, sync: 8, reopen: 4, kill: 2, killWithin: 8 } as const;
+const STEP_WEIGHTS = { append: 30, batch: 8, slots: 8, epoch: 34, sync: 8, reopen: 4, kill: 2, killWithin: 8 } as const;
 export type StepKind = keyof typeof STEP_WEIGHTS;
 
 const JOURNAL_BYTES = 4096;
@@ -120,7 +120,7 @@ class HistoryPlayer {
     const layout = resolveLayout(layoutOf(stateWords));
     this.#encoder = new ObservationEncoder(layout, this.#state, [FILE_ID[0], FILE_ID[1]], { keyframeInterval });
     this.#covered = firstSequence - 1;
-    this.#steps = { append: 0, batch: 0, epoch: 0, sync: 0, reopen: 0, kill: 0, killWithin: 0 };
+    this.#steps = { append: 0, batch: 0, slots: 0, epoch: 0, sync: 0, reopen: 0, kill: 0, killWithin: 0 };
     const metadata = { tool: 'crash test', layout: layoutOf(stateWords) };
     const options = { capacity, journalBytes: JOURNAL_BYTES, metadata, firstSequence, fileId: FILE_ID };
     this.#initial = new Uint8Array(log.flightLogBytes(options));
@@ -171,7 +171,7 @@ class HistoryPlayer {
 
   /** The process dies within the step if that stores enough, and a new one takes over. */
   #killWithin(): void {
-    const kinds = ['append', 'append', 'batch', 'epoch', 'epoch', 'sync', 'reopen'] as const;
+    const kinds = ['append', 'append', 'batch', 'slots', 'epoch', 'epoch', 'sync', 'reopen'] as const;
     this.#medium.dieAfter(this.#chooseDeath(6));
     try {
       this.#takeStep(kinds[this.#random.below(kinds.length)]);
@@ -195,6 +195,8 @@ class HistoryPlayer {
         const entries = Array.from({ length: count }, () => randomEntry(this.#random));
         return this.#append(entries, () => this.#flight.appendMany(entries));
       }
+      case 'slots':
+        return this.#appendSlots();
       case 'epoch':
         return this.#appendEpoch();
       case 'sync':
@@ -205,6 +207,20 @@ class HistoryPlayer {
         this.#flight.close();
         return this.#open();
     }
+  }
+
+  /** As sessions do it. */
+  #appendSlots(): void {
+    const { timestampNs, epoch } = randomEntry(this.#random);
+    const count = 1 + this.#random.below(Math.min(4, this.#plan.capacity + 1));
+    const entries = Array.from({ length: count }, () => {
+      const { slotIndex, tenantId, opcode, priority, args } = randomEntry(this.#random);
+      return { timestampNs, slotIndex, tenantId, opcode, priority: priority ?? 0, args, epoch };
+    });
+    const slots = entries.map(({ slotIndex, opcode, tenantId, priority, args }) => {
+      return { slotIndex, slot: { opcode, tenant: tenantId, priority, args } };
+    });
+    this.#append(entries, () => this.#flight.appendSlots(slots, timestampNs, epoch));
   }
 
   #append(entries: readonly FlightEntry[], append: (entries: readonly FlightEntry[]) => void): void {

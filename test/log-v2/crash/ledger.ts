@@ -59,6 +59,11 @@ export class Ledger {
   readonly journalBytes: number;
   /** By number: what was last appended under it. */
   readonly records: Map<number, FlightEntry> = new Map();
+  /**
+   * By number: what was appended under it and is gone, where the number was given out again. Only in a log of one record: an
+   * append that is killed has destroyed the one that knew.
+   */
+  readonly formerRecords: Map<number, FlightEntry[]> = new Map();
   readonly frames: Map<number, LedgerFrame> = new Map();
   /** By ordinal. */
   readonly epochs: Map<number, LedgerEpoch> = new Map();
@@ -101,8 +106,16 @@ export class Ledger {
 
   startRecords(entries: readonly FlightEntry[]): void {
     const { returned, started } = this.#promises;
-    for (const [index, entry] of entries.entries()) this.records.set(returned + 1 + index, entry);
+    for (const [index, entry] of entries.entries()) this.#noteRecord(returned + 1 + index, entry);
     this.#owe({ started: Math.max(started, returned + entries.length) });
+  }
+
+  #noteRecord(number: number, entry: FlightEntry): void {
+    const former = this.records.get(number);
+    if (former !== undefined && this.capacity === 1) {
+      this.formerRecords.set(number, [...(this.formerRecords.get(number) ?? []), former]);
+    }
+    this.records.set(number, entry);
   }
 
   returnRecords(count: number): void {
@@ -170,10 +183,12 @@ export class Ledger {
    * there now is on stable storage. Returns what is impossible about it, if anything is.
    */
   endRecovery(nextSequence: number, newestFrame: number): string | undefined {
-    const { returned, started, frameReturned } = this.#promises;
+    const { returned, started, frameReturned, markWritten } = this.#promises;
     const newest = nextSequence - 1;
+    const isOverwritten = returned < started - this.capacity + 1;
+    const least = isOverwritten ? markWritten : returned;
     const frame = this.#inFlight;
-    if (newest < returned || newest > started) {
+    if (newest < least || newest > started) {
       return `the next record is ${nextSequence} though ${returned} were appended and ${started} were begun`;
     }
     if (newestFrame !== frameReturned && newestFrame !== frame?.number) {

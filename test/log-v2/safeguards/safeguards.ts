@@ -27,8 +27,8 @@ const SUMS: readonly Safeguard[] = [
   {
     name: 'the sum of a record',
     file: POSITION,
-    from: 'if (commit !== 0 && crc32cOf31Words(words, start) === commit) {',
-    to: 'if (commit !== 0 && crc32cOf31Words !== undefined) {',
+    from: 'if (commit !== 0 && sum === commit) {',
+    to: 'if (commit !== 0) {',
     seenBy: 'crashes',
     breaks: ['neverWrong', 'noFork'],
   },
@@ -158,7 +158,6 @@ const ORDER: readonly Safeguard[] = [
 `,
     to: '',
     seenBy: 'crashes',
-    history: 0,
     breaks: ['killIsNoRot'],
   },
   {
@@ -248,8 +247,7 @@ const ORDER: readonly Safeguard[] = [
     from: '      this.#clear(this.#position, this.#size);\n',
     to: '',
     seenBy: 'crashes',
-    history: 6,
-    breaks: ['killIsNoRot'],
+    breaks: ['killIsNoRot', 'goesOn'],
   },
   {
     name: 'the data before the mark of a sync',
