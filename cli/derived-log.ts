@@ -4,7 +4,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { makeFlightLog, makeRingLog, placeWhenWhole } from '../node/new-recording.ts';
-import { type RecordingFiles, refuseOccupied, refuseOverwriting } from '../node/recording-files.ts';
+import {
+  type OpenRecordingOptions,
+  type RecordingFiles,
+  refuseOccupied,
+  refuseOverwriting,
+} from '../node/recording-files.ts';
 import { InputError } from '../src/base/errors.ts';
 import type { Derivation, DerivationReport, DerivationSource, RingDerivation } from '../src/derive/index.ts';
 import type { CommandContext } from './context.ts';
@@ -29,6 +34,9 @@ export interface DerivingOptions {
   readonly observations?: boolean;
 }
 
+/** Opens an input; `options` are to be handed on to `openRecordingSource`. */
+export type OpenInput = (io: Io, input: string, options: OpenRecordingOptions) => Promise<RecordingFiles>;
+
 /** What a command makes of its inputs. */
 export type Made =
   | { readonly format: 'v2'; readonly derivation: Derivation }
@@ -41,12 +49,13 @@ export async function runDerivation(
   inputs: readonly string[],
   options: DerivingOptions,
   derive: (sources: readonly DerivationSource[]) => Made,
+  open: OpenInput = openRecordingSource,
 ): Promise<void> {
   const { io } = context;
   refuseOutput(io, inputs, options);
   const opened: RecordingFiles[] = [];
   try {
-    for (const input of inputs) opened.push(await openInput(io, input, options));
+    for (const input of inputs) opened.push(await openInput(io, input, options, open));
     refuseInputs(opened, options);
     const made = derive(opened.map(sourceOf));
     const header = opened[0]?.observations?.header;
@@ -77,11 +86,16 @@ function refuseOutput(io: Io, inputs: readonly string[], { output, force, json }
   }
 }
 
-async function openInput(io: Io, input: string, { quiet, observations }: DerivingOptions): Promise<RecordingFiles> {
+async function openInput(
+  io: Io,
+  input: string,
+  { quiet, observations }: DerivingOptions,
+  open: OpenInput,
+): Promise<RecordingFiles> {
   const progress = startProgress(io, 'reading', quiet);
   try {
     const onProgress = (done: number, total: number) => progress.update(done, total);
-    return await openRecordingSource(io, input, {
+    return await open(io, input, {
       onProgress,
       ...(observations === false ? { observations: false } : {}),
     });

@@ -35,7 +35,7 @@ export async function openRecordingSource(
   options: OpenRecordingOptions = {},
 ): Promise<RecordingFiles> {
   if (path !== STANDARD_INPUT) return withAdviceOnPipes(() => openRecording(path, options));
-  const log = readLog(await openLogSource(io, path), options);
+  const log = (options.read ?? readLog)(await openLogSource(io, path), options);
   const { observations: wanted } = options;
   if (typeof wanted !== 'string') {
     const observations = wanted === false ? undefined : log.observations;

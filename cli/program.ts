@@ -13,6 +13,7 @@ import { addInfo } from './commands/info.ts';
 import { addKernel } from './commands/kernel.ts';
 import { addMerge } from './commands/merge.ts';
 import { addRecord } from './commands/record.ts';
+import { addRecover } from './commands/recover.ts';
 import { addReplay } from './commands/replay.ts';
 import { addTrim } from './commands/trim.ts';
 import { addTune } from './commands/tune.ts';
@@ -102,6 +103,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addInfo(program, context);
   addDump(program, context);
   addVerify(program, context);
+  addRecover(program, context);
   addConvert(program, context);
   addTrim(program, context);
   addFilter(program, context);

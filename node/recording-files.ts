@@ -6,6 +6,7 @@ import type { ScanOptions } from '../src/log/index.ts';
 import { ObservationReader } from '../src/observe/index.ts';
 import { type ReadLog, readLog } from '../src/reading/index.ts';
 import type { Recording } from '../src/replay/index.ts';
+import type { Storage } from '../src/storage/index.ts';
 import { FileStorage } from './file-storage.ts';
 
 /** Where the observations of the v1 log at `logPath` are: `run.vrrl` has them in `run.vrrl.obs`. */
@@ -25,6 +26,8 @@ export interface RecordingFiles extends Recording {
 export interface OpenRecordingOptions extends ScanOptions {
   /** Read them from here instead of from the log or from beside it; `false`: not at all. */
   readonly observations?: string | false | undefined;
+  /** How the log is read; `readLog` if left out. */
+  readonly read?: (storage: Storage, options: ScanOptions) => ReadLog;
 }
 
 /**
@@ -36,7 +39,7 @@ export function openRecording(logPath: string, options: OpenRecordingOptions = {
   const storage = FileStorage.open(logPath, 'read');
   let stream: FileStorage | undefined;
   try {
-    const log = readLog(storage, options);
+    const log = (options.read ?? readLog)(storage, options);
     stream = openStream(logPath, log, options.observations);
     const observations = observationsOf(log, stream, options.observations);
     const isOwn = observations !== undefined && stream === undefined;

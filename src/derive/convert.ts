@@ -1,5 +1,6 @@
 /** A recording in the other version of the log. */
 
+import type { RingLogOrigin } from '../log-v2/index.ts';
 import { Priority } from '../protocol/index.ts';
 import type { Draft } from './draft.ts';
 import { type EpochSpan, epochSpans } from './epochs.ts';
@@ -29,7 +30,7 @@ function unknownArguments({ log, observations }: DerivationSource): number {
 }
 
 /** What it takes to make the same v1 log again. */
-function originOf({ log, observations }: DerivationSource, numbers: RecordNumbers) {
+export function originOf({ log, observations }: DerivationSource, numbers: RecordNumbers): RingLogOrigin {
   const { columns, capacity, cursor } = log;
   const [position, number] = columns.length === 0 ? [cursor, numbers.newest + 1] : [columns.position[0], numbers.of[0]];
   const firstPosition = (((position - number + 1) % capacity) + capacity) % capacity;
@@ -125,7 +126,8 @@ function numbersMessage(
   return isRenumbered ? { kind: 'numbers', count: log.columns.length, message } : undefined;
 }
 
-function epochsWithoutState(spans: readonly EpochSpan[]): NotKept {
+/** Observations that say nothing any more. */
+export function epochsWithoutState(spans: readonly EpochSpan[]): NotKept {
   const count = spans.filter(({ stateKnown }) => !stateKnown).length;
   return { kind: 'epochsWithoutState', count, message: 'observations of epochs whose words are lost' };
 }

@@ -4,6 +4,7 @@ export { convertToFlightLog, convertToRingLog, type RingDerivation } from './con
 export type { Draft, DraftEpoch, DraftObservations, MakingProgress, RecordStore, RecordVisitor } from './draft.ts';
 export { type FilterSelection, filterRecording } from './filter.ts';
 export { type MergeDerivation, mergeRecordings } from './merge.ts';
+export { type Recovery, recoverRecording } from './recover.ts';
 export type { Derivation, DerivationReport, NotKept } from './report.ts';
 export type { Range, TimeRange } from './selection.ts';
 export type { DerivationSource } from './source.ts';

@@ -16,6 +16,7 @@ export {
 export { FlightLog, type FlightLogOptions, flightLogBytes } from './flight-log.ts';
 export { FlightFollower, type Followed } from './follower.ts';
 export { type FlightGeometry, MAX_JOURNAL_BYTES } from './geometry.ts';
+export { type ColumnRange, joinColumns } from './join-columns.ts';
 export type { JournalFrame, JournalScan, Stretch } from './journal-scan.ts';
 export { JournalSink, journalStream } from './journal-storage.ts';
 export {
@@ -34,6 +35,7 @@ export {
 export { type Mapping, type Medium, type MediumTrace, MemoryMedium } from './medium.ts';
 export type { FlightMetadata, RingLogOrigin } from './metadata.ts';
 export { FlightReader, type FlightSelection } from './reader.ts';
+export { type RebuiltLog, rebuildFlightLog } from './rebuild.ts';
 export type { FlightEntry, FlightRecord } from './record.ts';
 export type { FlightSlot } from './record-store.ts';
 export { type RecoveryOptions, recoverFlightLog, type ScrubbedBytes } from './recovery.ts';

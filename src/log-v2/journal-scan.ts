@@ -11,6 +11,7 @@ import {
   InitialStateWord,
   KIND_PREFIX,
   KIND_PREFIX_MASK,
+  type Salt,
   StateEncoding,
 } from '../observe/index.ts';
 import type { Storage } from '../storage/index.ts';
@@ -66,7 +67,7 @@ const CHUNK_BYTES = 0x10_0000;
 export function scanJournal(storage: Storage, superblock: Superblock): JournalScan {
   const { geometry, fileId } = superblock;
   const journal = journalSection(storage, geometry);
-  const walk = new JournalWalk(journal, fileId[0], fileId[1]);
+  const walk = new JournalWalk(journal, ({ salt }) => salt[0] === fileId[0] && salt[1] === fileId[1]);
   walk.run();
   const inOrder = [...walk.frames].sort(
     (left, right) => left.sequence - right.sequence || left.position - right.position,
@@ -89,6 +90,28 @@ export function scanJournal(storage: Storage, superblock: Superblock): JournalSc
   };
 }
 
+/** Frames of one salt, wherever they are from. */
+export interface SaltedFrames {
+  readonly salt: Salt;
+  readonly bytes: number;
+  /** Of the first of them. */
+  readonly firstPosition: number;
+}
+
+/** Whose frames there are where a journal may be, those with the most bytes first. */
+export function findJournalSalts(journal: Storage): SaltedFrames[] {
+  const walk = new JournalWalk(journal, () => true);
+  walk.run();
+  const reader = new FrameReader(journal);
+  const bySalt = new Map<string, SaltedFrames>();
+  for (const { position, end } of walk.frames) {
+    const salt = reader.frameAt(position)?.salt ?? [0, 0];
+    const found = bySalt.get(salt.join()) ?? { salt, bytes: 0, firstPosition: position };
+    bySalt.set(salt.join(), { ...found, bytes: found.bytes + end - position });
+  }
+  return [...bySalt.values()].sort((left, right) => right.bytes - left.bytes);
+}
+
 /** The journal alone. */
 export function journalSection(storage: Storage, { journalOffset, journalBytes }: FlightGeometry): SectionStorage {
   return new SectionStorage(storage, journalOffset, journalBytes);
@@ -100,19 +123,17 @@ class JournalWalk {
   newestRecord = 0;
   readonly #journal: Storage;
   readonly #reader: FrameReader;
-  readonly #saltLow: number;
-  readonly #saltHigh: number;
+  readonly #isOurs: (frame: Frame) => boolean;
   readonly #size: number;
   readonly #chunk: Uint32Array;
   #chunkStart = 0;
   #chunkEnd = 0;
   #failedBytes = 0;
 
-  constructor(journal: Storage, saltLow: number, saltHigh: number) {
+  constructor(journal: Storage, isOurs: (frame: Frame) => boolean) {
     this.#journal = journal;
     this.#reader = new FrameReader(journal);
-    this.#saltLow = saltLow;
-    this.#saltHigh = saltHigh;
+    this.#isOurs = isOurs;
     // Where a file was cut off, the rest of the last eight bytes reads as zeros.
     this.#size = Math.ceil(journal.size() / FRAME_ALIGNMENT_BYTES) * FRAME_ALIGNMENT_BYTES;
     this.#chunk = new Uint32Array(Math.min(CHUNK_BYTES, this.#size) / 4);
@@ -161,7 +182,7 @@ class JournalWalk {
   #intactFrame(position: number): Frame | undefined {
     if (position + FRAME_HEADER_BYTES > this.#size) return undefined;
     const frame = this.#reader.frameAt(position);
-    if (frame === undefined || frame.salt[0] !== this.#saltLow || frame.salt[1] !== this.#saltHigh) return undefined;
+    if (frame === undefined || !this.#isOurs(frame)) return undefined;
     if (frame.sequence < FIRST_FRAME || frame.sequence >= Number.MAX_SAFE_INTEGER) return undefined;
     if (this.#failedBytes > this.#size * FAILED_SUM_BUDGET) return undefined;
     if (this.#reader.isIntact(frame)) return frame;

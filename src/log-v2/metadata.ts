@@ -110,20 +110,29 @@ export function readMetadata(storage: Storage, geometry: FlightGeometry, fileId:
   return { metadata: intact?.metadata, bytes: intact?.bytes, damagedCopies };
 }
 
-function readCopy(
-  storage: Storage,
-  offset: number,
-  room: number,
-  fileId: Id,
-): { readonly metadata: FlightMetadata; readonly bytes: Uint8Array } | undefined {
+function readCopy(storage: Storage, offset: number, room: number, fileId: Id): FoundMetadata | undefined {
+  const found = readMetadataAt(storage, offset, room);
+  return found?.salt === saltOf(fileId) ? found : undefined;
+}
+
+/** An intact copy of the metadata, of whichever file. */
+export interface FoundMetadata {
+  readonly metadata: FlightMetadata;
+  /** Head included. */
+  readonly bytes: Uint8Array;
+  readonly salt: number;
+}
+
+/** Reads what may be a copy of the metadata at `offset`, in at most `room` bytes. */
+export function readMetadataAt(storage: Storage, offset: number, room: number): FoundMetadata | undefined {
   const head = new Uint32Array(METADATA_HEAD_BYTES / WORD_BYTES);
   if (storage.readAt(new Uint8Array(head.buffer), offset) < METADATA_HEAD_BYTES) return undefined;
   const length = METADATA_HEAD_BYTES + head[JSON_BYTES];
-  if (length > room || offset + length > storage.size() || head[SALT] !== saltOf(fileId)) return undefined;
+  if (length > room || offset + length > storage.size()) return undefined;
   const bytes = new Uint8Array(length);
   if (storage.readAt(bytes, offset) < length || sumOf(bytes) !== head[SUM]) return undefined;
   const metadata = parseJson(bytes.subarray(METADATA_HEAD_BYTES));
-  return metadata && { metadata, bytes };
+  return metadata && { metadata, bytes, salt: head[SALT] };
 }
 
 function parseJson(bytes: Uint8Array): FlightMetadata | undefined {

@@ -21,6 +21,7 @@ export {
 export { type LogHeader, readHeader } from './header.ts';
 export { RingImage } from './image.ts';
 export { checkCapacity, type OpenOptions } from './open-log.ts';
+export { type RebuiltRingLog, rebuildRingLog } from './rebuild.ts';
 export {
   COLUMN_BYTES_PER_RECORD,
   FAILURE_BYTES_PER_RECORD,

@@ -15,6 +15,7 @@ const COMMANDS = [
   'info',
   'dump',
   'verify',
+  'recover',
   'convert',
   'trim',
   'filter',
