@@ -11,9 +11,9 @@ import type { Io } from '../io.ts';
 import { openRecordingSource, STANDARD_INPUT } from '../log-source.ts';
 
 const AFTER_HELP = `
-The new log is of the same version. Every record that proves itself is in it, under the number or at the position that it
-had, and everything that was observed and is whole; what is lost stays missing. If both superblocks of a v2 log are gone,
-or the header of a v1 log, its records are found by themselves. The old log is only read.
+The new log is of the same version. Every record that proves itself is in it, under the number or at the position that
+it had, and everything that was observed and is whole; what is lost stays missing. If both superblocks of a v2 log are
+gone, or the header of a v1 log, its records are found by themselves. The old log is only read.
 Exit codes: 0 nothing is lost, 3 something is (what, by kind), 2 nothing can be saved.
 
 Examples:

@@ -55,7 +55,8 @@ describe('a log without superblocks', () => {
         const scan = scanFlightLog(rebuilt?.storage ?? new MemoryStorage());
         expect([...scan.columns.sequence]).toEqual([...whole.columns.sequence]);
         expect([...scan.columns.args]).toEqual([...whole.columns.args]);
-        expect(scan.loss).toEqual(whole.loss);
+        // What lies where a ring of another size would be may pass for the start of an append, which loses nothing.
+        expect({ ...scan.loss, unfinished: 0 }).toEqual({ ...whole.loss, unfinished: 0 });
         expect(scan.metadata).toEqual(losesMetadata ? undefined : whole.metadata);
       }),
       { numRuns: 150 },
