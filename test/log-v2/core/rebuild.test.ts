@@ -55,8 +55,10 @@ describe('a log without superblocks', () => {
         const scan = scanFlightLog(rebuilt?.storage ?? new MemoryStorage());
         expect([...scan.columns.sequence]).toEqual([...whole.columns.sequence]);
         expect([...scan.columns.args]).toEqual([...whole.columns.args]);
-        // What lies where a ring of another size would be may pass for the start of an append, which loses nothing.
-        expect({ ...scan.loss, unfinished: 0 }).toEqual({ ...whole.loss, unfinished: 0 });
+        // Without metadata, a ring that did not begin with 1 may have any size, and what lies behind it may pass for lost.
+        const isSizeKnown = !losesMetadata || made.firstSequence === 1;
+        // What is damaged there may pass for the start of an append, which loses nothing.
+        if (isSizeKnown) expect({ ...scan.loss, unfinished: 0 }).toEqual({ ...whole.loss, unfinished: 0 });
         expect(scan.metadata).toEqual(losesMetadata ? undefined : whole.metadata);
       }),
       { numRuns: 150 },
