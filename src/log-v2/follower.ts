@@ -19,6 +19,14 @@ export type Followed =
   /** These records never arrived, or are damaged. */
   | { readonly kind: 'lost'; readonly count: number };
 
+/** Looks that a follower believed nothing of. */
+export interface RefusedLooks {
+  /** The position was written to during the look. */
+  readonly changed: number;
+  /** What was there is no whole record: its writer was in the middle of it, or it is damaged. */
+  readonly unproven: number;
+}
+
 /** Where a follower copies records from. */
 interface Source {
   /** Copies a position into `row`; false if it was being written meanwhile. */
@@ -38,6 +46,8 @@ export class FlightFollower {
   #next: number;
   readonly #row = new Int32Array(FLIGHT_RECORD_WORDS);
   readonly #probe = new Int32Array(FLIGHT_RECORD_WORDS);
+  #changed = 0;
+  #unproven = 0;
 
   private constructor(source: Source, from: number | undefined) {
     const superblock = source.superblock();
@@ -72,6 +82,11 @@ export class FlightFollower {
     return this.#next;
   }
 
+  /** How often it looked at what it could not believe: the more, the closer on the heels of its writer it is. */
+  get refused(): RefusedLooks {
+    return { changed: this.#changed, unproven: this.#unproven };
+  }
+
   /** Looks once. Undefined: there is nothing new, or it is being written right now. */
   poll(): Followed | undefined {
     const row = this.#row;
@@ -98,24 +113,38 @@ export class FlightFollower {
 
   /** A record above the next one lies where the next one was: all up to its place in the ring are gone. */
   #fallBehind(sequence: number): Followed {
-    return this.#passTo(sequence - this.#rules.capacity + 1, 'lapped');
+    return this.#passTo(this.#oldestUnder(sequence), 'lapped');
   }
 
   /** Nothing new at the next position. Is there a record above it? Then the next one will not come any more. */
   #lookBeyond(): Followed | undefined {
     const hint = this.#source.hint();
-    const above = this.#isValidNow(hint) && hint > this.#next ? hint : this.#next + 1;
+    let above = this.#isValidNow(hint) && hint > this.#next ? hint : this.#next + 1;
     if (!this.#isValidNow(above)) return undefined;
-    const oldest = above - this.#rules.capacity + 1;
-    if (oldest > this.#next) return this.#passTo(oldest, 'lapped');
+    if (this.#oldestUnder(above) > this.#next) return this.#passTo(this.#oldestUnder(above), 'lapped');
     // It may have arrived since it was looked at.
     const finding = this.#look(this.#next, this.#row);
     if (finding === undefined) return undefined;
     const isHere = finding === PositionFinding.VALID && readSignedPair(this.#row, RecordWord.SEQUENCE) >= this.#next;
     if (isHere) return this.poll();
+    // So may others above it: what is there now counts only if it stays while the newest is looked for.
+    while (this.#oldestUnder(above) <= this.#next && this.#isValidNow(above + 1)) above += 1;
+    const oldest = this.#oldestUnder(above);
+    if (oldest > this.#next) return this.#passTo(oldest, 'lapped');
+    if (!this.#isUnchanged(this.#next)) return undefined;
     // The append that is in flight overwrites it, or the writer died in it.
     const isOvertaken = finding === PositionFinding.TORN && oldest === this.#next;
     return this.#passTo(this.#next + 1, isOvertaken ? 'lapped' : 'lost');
+  }
+
+  /** The oldest record that there is room for beside one. */
+  #oldestUnder(sequence: number): number {
+    return sequence - this.#rules.capacity + 1;
+  }
+
+  /** Whether the position of a number still holds what `#row` has. */
+  #isUnchanged(sequence: number): boolean {
+    return this.#look(sequence, this.#probe) !== undefined && this.#row.every((word, at) => word === this.#probe[at]);
   }
 
   #passTo(sequence: number, kind: 'lapped' | 'lost'): Followed {
@@ -133,9 +162,14 @@ export class FlightFollower {
   /** The finding about the position of a number; undefined if it was being written. */
   #look(sequence: number, row: Int32Array): number | undefined {
     const position = (sequence - 1) % this.#rules.capacity;
-    if (!this.#source.copy(position, row)) return undefined;
+    if (!this.#source.copy(position, row)) {
+      this.#changed += 1;
+      return undefined;
+    }
     if (row[RecordWord.INCARNATION] >>> 0 > this.#rules.incarnation) this.#rules = rulesOf(this.#source.superblock());
-    return judgePosition(row, 0, position, this.#rules);
+    const finding = judgePosition(row, 0, position, this.#rules);
+    if (finding > PositionFinding.VALID) this.#unproven += 1;
+    return finding;
   }
 
   #oldest({ geometry, firstSequence }: Superblock): number {

@@ -181,3 +181,32 @@ it('refuses memory that ends before the records do, and follows the storage of s
   expect(() => follow('words', short)).toThrow(/has records up to byte \d+.*Fix: /);
   expect([...follow('storage', short, 1).drain()].map(brief)).toEqual(['1', '2', '3']);
 });
+
+it('calls a record lapped, not lost, that came and was begun to be written over between two looks', () => {
+  const options = optionsFor(4);
+  const writing = MemoryMedium.ofSize(flightLogBytes(options));
+  const log = FlightLog.create(writing, options);
+  const imageOf = (count: number): Uint8Array => {
+    while (log.nextSequence <= count) log.append(makeEntry(log.nextSequence - 1));
+    return writing.toBytes();
+  };
+  const images = [imageOf(4), imageOf(6)];
+  const inFlight = imageOf(8);
+  // Record 9 has taken its commit from record 5, and no more.
+  inFlight.fill(0, SLOTS_AT + 124, SLOTS_AT + 128);
+  images.push(inFlight);
+  const medium = new MemoryMedium(images[0].slice());
+  const follower = FlightFollower.overStorage(medium, 5);
+  const readAt = medium.readAt.bind(medium);
+  const seen: number[] = [];
+  medium.readAt = (target, position) => {
+    const found = readAt(target, position);
+    if (position >= SLOTS_AT) seen.push((position - SLOTS_AT) / 128);
+    // After both reads of record 5's position, and after both of that of record 6, which the hint names.
+    if (seen.join() === '0,0') medium.writeAt(images[1], 0);
+    if (seen.join() === '0,0,1,1') medium.writeAt(images[2], 0);
+    return found;
+  };
+  expect(brief(follower.poll() ?? expect.fail('there is news'))).toBe('lapped 1');
+  expect([...follower.drain()].map(brief)).toEqual(['6', '7', '8']);
+});
