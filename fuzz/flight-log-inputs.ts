@@ -13,6 +13,7 @@ export interface Input {
   readonly truth: readonly KnownLog[] | undefined;
 }
 
+const MAX_MICROSECONDS = 1_000_000;
 const MAX_NOISE_BYTES = 20_000;
 /** Where the first copy of the metadata is, in all logs. */
 export const METADATA_OFFSET: number = 3 * PAGE_BYTES;
@@ -26,6 +27,14 @@ export function orRefused<Result>(attempt: () => Result): Result | undefined {
     if (error instanceof VrrlError && error.message.includes(' Fix: ')) return undefined;
     throw error;
   }
+}
+
+/** Fails if it takes far more than such inputs do. The processor's time is counted: a busy machine is no finding. */
+export function inTime(run: () => void): void {
+  const before = process.cpuUsage();
+  run();
+  const { user, system } = process.cpuUsage(before);
+  if (user + system > MAX_MICROSECONDS) throw new Error(`took ${((user + system) / 1000).toFixed(0)} ms`);
 }
 
 export function isEqual(one: Uint8Array, other: Uint8Array): boolean {
