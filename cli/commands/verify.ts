@@ -12,7 +12,7 @@ import type { Io } from '../io.ts';
 import { openLogSource, STANDARD_INPUT, withAdviceOnPipes } from '../log-source.ts';
 import { startProgress } from '../progress.ts';
 import { tidyJson } from '../render/json.ts';
-import { plural, printable } from '../render/text.ts';
+import { count, plural, printable } from '../render/text.ts';
 
 /** One thing that is wrong, from whichever file. */
 interface Problem {
@@ -21,6 +21,10 @@ interface Problem {
   readonly severity: Severity;
   /** Ends in a `Fix:` sentence. */
   readonly message: string;
+  /** The first position of the log concerned. */
+  readonly position?: number;
+  /** How many records, frames or bytes it is about. */
+  readonly count?: number;
 }
 
 export const addVerify: AddCommand = (program, context) => {
@@ -36,14 +40,10 @@ export const addVerify: AddCommand = (program, context) => {
       const progress = startProgress(io, 'checking', options.quiet);
       try {
         const onProgress = (done: number, total: number) => progress.update(done, total);
-        const { problems, records } =
-          path === STANDARD_INPUT ? await checkStream(io) : checkFiles(path, { onProgress });
+        const checked = path === STANDARD_INPUT ? await checkStream(io) : checkFiles(path, { onProgress });
         progress.stop();
-        const wrong = problems.filter(({ severity }) => severity !== 'information');
-        if (options.json)
-          await io.write(`${tidyJson({ schemaVersion: 1, path, sound: wrong.length === 0, records, problems })}\n`);
-        else await io.write(printProblems(path, records, problems));
-        if (wrong.length > 0) context.exitCode = ExitCode.UNKNOWN;
+        await io.write(options.json ? `${tidyJson(describe(path, checked))}\n` : printProblems(path, checked));
+        if (wrongIn(checked).length > 0) context.exitCode = ExitCode.UNKNOWN;
       } finally {
         progress.stop();
       }
@@ -51,8 +51,9 @@ export const addVerify: AddCommand = (program, context) => {
 };
 
 interface Checked {
-  readonly problems: readonly Problem[];
+  readonly log: Pick<ReadLog, 'format' | 'lost' | 'loss'>;
   readonly records: number;
+  readonly problems: readonly Problem[];
 }
 
 async function checkStream(io: Io): Promise<Checked> {
@@ -71,9 +72,9 @@ function checkFiles(path: string, options: ScanOptions): Checked {
 
 function check(file: string, log: ReadLog, beside: readonly Problem[]): Checked {
   const { findings, observations, columns } = log;
-  const own = findings.map(({ kind, severity, message }) => ({ file, kind, severity, message }));
+  const own = findings.map((finding) => ({ file, ...finding }));
   const observed = observations === undefined ? [] : problemsWithObservations({ log, observations }, file);
-  return { problems: [...own, ...observed, ...beside], records: columns.length };
+  return { log, records: columns.length, problems: [...own, ...observed, ...beside] };
 }
 
 /** What is wrong with the observations beside a v1 log, if there are any. */
@@ -134,9 +135,31 @@ function problemsOfEpoch({ ordinal, observed, unknownReasons }: PlannedEpoch, fi
   }));
 }
 
-function printProblems(path: string, records: number, problems: readonly Problem[]): string {
+function wrongIn({ problems }: Checked): Problem[] {
+  return problems.filter(({ severity }) => severity !== 'information');
+}
+
+/** How much each kind is about. */
+function countByKind(problems: readonly Problem[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { kind, count: times = 1 } of problems) counts[kind] = (counts[kind] ?? 0) + Math.max(1, times);
+  return counts;
+}
+
+/** The object that `verify --json` prints. */
+function describe(path: string, checked: Checked) {
+  const { log, records, problems } = checked;
+  const { format, lost, loss } = log;
+  const sound = wrongIn(checked).length === 0;
+  return { schemaVersion: 1, path, format, sound, records, lost, loss, byKind: countByKind(problems), problems };
+}
+
+function printProblems(path: string, checked: Checked): string {
+  const { log, records, problems } = checked;
   const lines = problems.map(({ file, kind, severity, message }) => `${severity}: ${file}: ${kind}: ${message}`);
-  const wrong = problems.filter(({ severity }) => severity !== 'information').length;
-  const summary = wrong === 0 ? 'nothing is wrong' : plural(wrong, 'problem');
-  return `${[...lines, `${path}: ${plural(records, 'record')}, ${summary}`].map(printable).join('\n')}\n`;
+  const wrong = wrongIn(checked);
+  const kinds = Object.entries(countByKind(wrong)).map(([kind, times]) => `${kind} ${count(times)}`);
+  const summary = wrong.length === 0 ? 'nothing is wrong' : `${plural(wrong.length, 'problem')}: ${kinds.join(', ')}`;
+  const held = `${plural(records, 'record')}${log.lost === 0 ? '' : `, ${count(log.lost)} lost`}`;
+  return `${[...lines, `${path}: ${held}, ${summary}`].map(printable).join('\n')}\n`;
 }

@@ -18,6 +18,16 @@ describe('schemas', () => {
     expect(() => expectValid('dump-record', { ...record, more: 1 })).toThrow();
     expect(() => expectValid('dump-record', { ...record, timestampNs: 1 })).toThrow();
   });
+
+  test('a line of dump has what its log keeps: a number with a priority, and twelve arguments with it', () => {
+    const record = { timestampNs: '1', slotIndex: 0, tenantId: 0, opcode: 0, args: [0, 0, 0, 0], epoch: 0 };
+    const args = new Array(12).fill(0);
+    expectValid('dump-record', { ...record, sequence: 1 });
+    expectValid('dump-record', { ...record, sequence: 1, priority: 2, args });
+    expect(() => expectValid('dump-record', { ...record, args })).toThrow();
+    expect(() => expectValid('dump-record', { ...record, sequence: 1, priority: 2 })).toThrow();
+    expect(() => expectValid('dump-record', { ...record, priority: 2, args })).toThrow();
+  });
 });
 
 function expectDescribed(schema: Schema, where: string): void {

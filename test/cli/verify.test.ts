@@ -55,7 +55,10 @@ describe('verify of what is sound', () => {
     const { exitCode, json } = await vrrlJson(['verify', '-', '--json'], { input });
     expect({ exitCode, json }).toEqual({
       exitCode: 0,
-      json: { schemaVersion: 1, path: '-', sound: true, records: 44, problems: [] },
+      json: {
+        ...{ schemaVersion: 1, path: '-', format: 'v1', sound: true, records: 44, lost: 0, byKind: {}, problems: [] },
+        loss: { damaged: 0, holes: 0, missing: 0, torn: 0, lost: 0 },
+      },
     });
   });
 });
