@@ -107,10 +107,9 @@ async function openInput(
 /** What is read is not written over, by whatever name. */
 function refuseInputs(opened: readonly RecordingFiles[], { output }: DerivingOptions): void {
   if (output === STANDARD_OUTPUT) return;
-  const paths = opened.flatMap(({ logPath, observationPath }) => [logPath, observationPath ?? logPath]);
   refuseOverwriting(
     output,
-    paths.filter((each) => each !== STANDARD_INPUT),
+    opened.flatMap(({ files }) => files),
   );
 }
 

@@ -41,12 +41,12 @@ export async function openRecordingSource(
     const observations = wanted === false ? undefined : log.observations;
     const within =
       observations === undefined ? { observationPath: undefined } : { observations, observationPath: path };
-    return { log, logPath: path, ...within, close() {} };
+    return { log, logPath: path, files: [], ...within, close() {} };
   }
   const storage = FileStorage.open(wanted, 'read');
   try {
     const observations = ObservationReader.open(storage);
-    return { log, observations, logPath: path, observationPath: wanted, close: () => storage.close() };
+    return { log, observations, logPath: path, observationPath: wanted, files: [wanted], close: () => storage.close() };
   } catch (error) {
     storage.close();
     throw error;

@@ -5,13 +5,15 @@ import { ProcessBackend } from '../node/process-backend.ts';
 import { makeWay, observationPathOf, refuseOccupied } from '../node/recording-files.ts';
 import { ReplaceableFileStorage } from '../node/replaceable-file-storage.ts';
 import { RingLog } from '../node/ring-log.ts';
+import { RotatingLog } from '../node/rotating-log.ts';
 import { VERSION } from '../node/version.ts';
 import { type Backend, layoutOf } from '../src/backend/index.ts';
 import { type Kernel, kernelIdentity, kernelToJson } from '../src/kernel/index.ts';
 import { FLIGHT_RECORD_BYTES, type FlightMetadata } from '../src/log-v2/index.ts';
-import { type ObservationMetadata, ObservationWriter } from '../src/observe/index.ts';
+import { type ObservationMetadata, ObservationWriter, type ResolvedLayout } from '../src/observe/index.ts';
 import {
   JournalObservations,
+  type JournalPlan,
   type ObservationSink,
   planJournal,
   RecordingSession,
@@ -28,6 +30,8 @@ export interface RecorderOptions {
   readonly mayReplace?: boolean;
   /** Of the journal of a v2 log; as large as its records by default. */
   readonly journalBytes?: number | undefined;
+  /** Make a set of v2 logs that have room for `capacity` records each, and keep the newest of them, or all. */
+  readonly rotation?: { readonly keep?: number | undefined } | undefined;
 }
 
 export const LOG_FORMATS = ['v2', 'v1'] as const;
@@ -37,6 +41,8 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 interface OpenRecording {
   readonly records: RecordSink;
   readonly observations: ObservationSink;
+  /** Told of the session, before its first record. */
+  attach?(session: RecordingSession): void;
   /** Ends both. */
   close(): void;
 }
@@ -71,7 +77,9 @@ export class Recorder {
       overlapsObservations: backend instanceof ProcessBackend,
       ...(kernel === undefined ? {} : { kernel }),
     };
-    return new Recorder(await RecordingSession.start(backend, sessionOptions), files);
+    const session = await RecordingSession.start(backend, sessionOptions);
+    files.attach(session);
+    return new Recorder(session, files);
   }
 
   /** Ends the recording. What was recorded stays, whatever this throws. */
@@ -106,7 +114,7 @@ class FilesToBe {
   make(initialWords: Uint32Array): ObservationSink {
     const old = makeWay(this.#logPath, this.#options.mayReplace === true);
     try {
-      this.#made = this.#options.format === 'v2' ? this.#makeFlightLog(initialWords) : this.#makeRingLog(initialWords);
+      this.#made = this.#makeLog(initialWords);
     } catch (error) {
       old.putBack();
       throw error;
@@ -121,14 +129,43 @@ class FilesToBe {
     return this.#made.records;
   }
 
+  attach(session: RecordingSession): void {
+    this.#made?.attach?.(session);
+  }
+
   close(): void {
     this.#made?.close();
   }
 
-  #makeFlightLog(initialWords: Uint32Array): OpenRecording {
-    const { capacity, journalBytes: askedBytes } = this.#options;
+  #makeLog(initialWords: Uint32Array): OpenRecording {
+    const { format, rotation } = this.#options;
+    if (format === 'v1') return this.#makeRingLog(initialWords);
+    return rotation === undefined ? this.#makeFlightLog(initialWords) : this.#makeSet(initialWords, rotation.keep);
+  }
+
+  #makeSet(initialWords: Uint32Array, keep: number | undefined): OpenRecording {
     const layout = layoutOf(this.#backend);
-    const journal = planJournal(layout, capacity * FLIGHT_RECORD_BYTES, this.#backend.slotCount, { askedBytes });
+    const metadata = describeFlight(this.#backend, this.#kernel);
+    const journal = this.#planJournal(layout);
+    const options = { recordsPerLog: this.#options.capacity, keep, layout, journal, metadata };
+    const log = new RotatingLog(this.#logPath, initialWords, options);
+    return {
+      records: log,
+      observations: log,
+      attach: (session) => log.attach(session),
+      close: () => log.close(),
+    };
+  }
+
+  #planJournal(layout: ResolvedLayout): JournalPlan {
+    const { capacity, journalBytes: askedBytes } = this.#options;
+    return planJournal(layout, capacity * FLIGHT_RECORD_BYTES, this.#backend.slotCount, { askedBytes });
+  }
+
+  #makeFlightLog(initialWords: Uint32Array): OpenRecording {
+    const { capacity } = this.#options;
+    const layout = layoutOf(this.#backend);
+    const journal = this.#planJournal(layout);
     const { journalBytes } = journal;
     const metadata = describeFlight(this.#backend, this.#kernel);
     const { log } = createFlightLogFile(this.#logPath, { capacity, journalBytes, metadata });

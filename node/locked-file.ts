@@ -165,7 +165,7 @@ class NewFile {
 }
 
 /** A name is on stable storage once its folder is. Windows has no way to ask for that, and needs none. */
-function syncFolder(folder: string, label: string, calls: FileCalls): void {
+export function syncFolder(folder: string, label: string, calls: FileCalls = systemCalls): void {
   if (process.platform === 'win32') return;
   const descriptor = callOnPath('open', label, () => calls.open(folder, fs.constants.O_RDONLY, 0));
   try {

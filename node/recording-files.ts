@@ -3,11 +3,12 @@
 import fs from 'node:fs';
 import { InputError } from '../src/base/errors.ts';
 import type { ScanOptions } from '../src/log/index.ts';
-import { ObservationReader } from '../src/observe/index.ts';
-import { type ReadLog, readLog } from '../src/reading/index.ts';
+import { ObservationReader, type Observations } from '../src/observe/index.ts';
+import { isLogSet, type ReadLog, readLog } from '../src/reading/index.ts';
 import type { Recording } from '../src/replay/index.ts';
 import type { Storage } from '../src/storage/index.ts';
 import { FileStorage } from './file-storage.ts';
+import { logsOfSet, type OpenLogSet, openLogSet } from './log-set-files.ts';
 
 /** Where the observations of the v1 log at `logPath` are: `run.vrrl` has them in `run.vrrl.obs`. */
 export function observationPathOf(logPath: string): string {
@@ -20,6 +21,8 @@ export interface RecordingFiles extends Recording {
   readonly logPath: string;
   /** Where the observations came from, if there are any. */
   readonly observationPath: string | undefined;
+  /** Every file that it is read from. */
+  readonly files: readonly string[];
   close(): void;
 }
 
@@ -36,10 +39,10 @@ export interface OpenRecordingOptions extends ScanOptions {
  * @throws StorageError, and what `readLog` and `ObservationReader.open` throw for files that are not what they should be.
  */
 export function openRecording(logPath: string, options: OpenRecordingOptions = {}): RecordingFiles {
-  const storage = FileStorage.open(logPath, 'read');
+  const opened = openLogs(logPath, options);
+  const { log, files } = opened;
   let stream: FileStorage | undefined;
   try {
-    const log = (options.read ?? readLog)(storage, options);
     stream = openStream(logPath, log, options.observations);
     const observations = observationsOf(log, stream, options.observations);
     const isOwn = observations !== undefined && stream === undefined;
@@ -48,13 +51,29 @@ export function openRecording(logPath: string, options: OpenRecordingOptions = {
       ...(observations === undefined ? {} : { observations }),
       logPath,
       observationPath: isOwn ? logPath : stream?.label,
+      files: stream === undefined ? files : [...files, stream.label],
       close() {
         stream?.close();
-        storage.close();
+        opened.close();
       },
     };
   } catch (error) {
     stream?.close();
+    opened.close();
+    throw error;
+  }
+}
+
+/** The log at a path, or the logs of the set that has its manifest there. */
+function openLogs(logPath: string, options: OpenRecordingOptions): OpenLogSet {
+  const { read = readLog } = options;
+  const storage = FileStorage.open(logPath, 'read');
+  try {
+    if (!isLogSet(storage)) return { log: read(storage, options), files: [logPath], close: () => storage.close() };
+    const set = openLogSet(logPath, storage, read, options);
+    storage.close();
+    return set;
+  } catch (error) {
     storage.close();
     throw error;
   }
@@ -64,7 +83,7 @@ function observationsOf(
   log: ReadLog,
   stream: FileStorage | undefined,
   wanted: string | false | undefined,
-): ObservationReader | undefined {
+): Observations | undefined {
   if (wanted === false) return undefined;
   return stream === undefined ? log.observations : ObservationReader.open(stream);
 }
@@ -100,8 +119,9 @@ export function refuseOccupied(logPath: string, mayReplace: boolean): void {
  * @throws InputError that names the file.
  */
 export function refuseOverwriting(logPath: string, sources: readonly string[]): void {
+  const paths = [...pathsOf(logPath), ...logsOfSet(logPath)];
   for (const source of sources) {
-    const path = pathsOf(logPath).find((each) => isSameFile(each, source));
+    const path = paths.find((each) => isSameFile(each, source));
     if (path === undefined) continue;
     const what = `\`${source}\` is to be read, and \`${path}\`, which is to be written, is the same file`;
     throw new InputError(what, 'name another file for the log.');
@@ -123,12 +143,14 @@ export interface OldRecording {
 
 /**
  * Moves an old recording out of the way of a new one, under names of its own in the same folder: if the process is killed
- * before either of its two methods is called, it is still there.
+ * before either of its two methods is called, it is still there. The logs of a set stay where they are until it is
+ * discarded: it is its manifest that moves.
  *
  * @throws InputError as `refuseOccupied` does, and then nothing was moved.
  */
 export function makeWay(logPath: string, mayReplace: boolean): OldRecording {
   refuseOccupied(logPath, mayReplace);
+  const logs = logsOfSet(logPath);
   const moved: { readonly path: string; readonly aside: string }[] = [];
   const moveBack = () => {
     for (const { path, aside } of moved) fs.renameSync(aside, path);
@@ -146,7 +168,7 @@ export function makeWay(logPath: string, mayReplace: boolean): OldRecording {
   }
   return {
     discard() {
-      for (const { aside } of moved) fs.rmSync(aside, { force: true });
+      for (const each of [...moved.map(({ aside }) => aside), ...logs]) fs.rmSync(each, { force: true });
     },
     putBack() {
       for (const path of pathsOf(logPath)) fs.rmSync(path, { force: true });

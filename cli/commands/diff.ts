@@ -6,7 +6,7 @@ import { InputError } from '../../src/base/errors.ts';
 import { type ComparedSide, compareStreams, type StreamComparison } from '../../src/diff/index.ts';
 import { type Kernel, kernelFromJson } from '../../src/kernel/index.ts';
 import { LOG_MAGIC } from '../../src/log/index.ts';
-import { ObservationReader } from '../../src/observe/index.ts';
+import { ObservationReader, type Observations } from '../../src/observe/index.ts';
 import { isFlightLog, type ReadLog } from '../../src/reading/index.ts';
 import { planReplay } from '../../src/replay/index.ts';
 import type { AddCommand } from '../context.ts';
@@ -121,7 +121,7 @@ function isLog(path: string): boolean {
 }
 
 /** Without a kernel the slots that can have written a word are not named; nothing else needs it. */
-function kernelOf(observations: ObservationReader): Kernel | undefined {
+function kernelOf(observations: Observations): Kernel | undefined {
   const { kernel } = observations.header;
   return kernel === null || kernel === undefined ? undefined : kernelFromJson(kernel);
 }

@@ -6,7 +6,7 @@ import { observationPathOf } from '../../node/recording-files.ts';
 import { VrrlError } from '../../src/base/errors.ts';
 import { kernelFromJson } from '../../src/kernel/index.ts';
 import type { RecordColumns } from '../../src/log/index.ts';
-import { ObservationReader } from '../../src/observe/index.ts';
+import { ObservationReader, type Observations } from '../../src/observe/index.ts';
 import { opcodeName } from '../../src/protocol/index.ts';
 import { type ReadLog, readLog } from '../../src/reading/index.ts';
 import type { AddCommand } from '../context.ts';
@@ -151,7 +151,7 @@ function describeBeside(path: string): DescribedObservations | undefined {
   }
 }
 
-function describeObservations(path: string, observations: ObservationReader): DescribedObservations {
+function describeObservations(path: string, observations: Observations): DescribedObservations {
   const { header, epochCount, findings } = observations;
   const { tool, backend, kernel } = header;
   const name = typeof kernel === 'object' && kernel !== null && 'name' in kernel ? String(kernel.name) : 'unknown';

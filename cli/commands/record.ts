@@ -2,6 +2,7 @@
 
 import { Option } from '@commander-js/extra-typings';
 import { refuseOverwriting } from '../../node/recording-files.ts';
+import { InputError } from '../../src/base/errors.ts';
 import { MAX_CAPACITY } from '../../src/log/index.ts';
 import { MAX_JOURNAL_BYTES } from '../../src/log-v2/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
@@ -34,7 +35,8 @@ Slots as JSON lines (--slots), from any program:
 Examples:
   $ vrrl record run.vrrl --workload histogram --input README.md
   $ my-program | vrrl record run.vrrl --slots - --kernel my-kernel.mjs
-  $ vrrl record run.vrrl --slots jobs.jsonl --backend ./my-backend.mjs`;
+  $ vrrl record run.vrrl --slots jobs.jsonl --backend ./my-backend.mjs
+  $ my-service | vrrl record run.vrrl --slots - --rotate 100000 --keep 10`;
 
 export const addRecord: AddCommand = (program, context) => {
   program
@@ -54,6 +56,12 @@ export const addRecord: AddCommand = (program, context) => {
     .option('--slot-count <n>', 'slots of the ring', integer(1, MAX_SLOT_COUNT))
     .option('--control-words <n>', 'words of control memory (with --slots)', integer(160, 1 << 24))
     .option('--capacity <n>', 'records that the log keeps before it wraps', integer(1, MAX_CAPACITY), 65_536)
+    .addOption(
+      new Option('--rotate <n>', 'a set of logs of n records each, so that no record is overwritten: see --keep')
+        .argParser(integer(1, MAX_CAPACITY))
+        .conflicts('capacity'),
+    )
+    .option('--keep <m>', 'of such a set, keep the newest m logs', integer(1, Number.MAX_SAFE_INTEGER))
     .addOption(
       new Option('--format <version>', 'v2: all in one file, every record proven; v1: what the reference writes')
         .choices(LOG_FORMATS)
@@ -78,6 +86,7 @@ export const addRecord: AddCommand = (program, context) => {
     .addHelpText('after', AFTER_HELP)
     .action(async (logPath, options) => {
       const { io } = context;
+      refuseContradictions(options);
       refuseOverwriting(logPath, filesRead(options));
       const source = await sourceOf(io, options);
       try {
@@ -95,6 +104,8 @@ export const addRecord: AddCommand = (program, context) => {
 
 interface RecordOptions extends SourceOptions {
   readonly capacity: number;
+  readonly rotate?: number | undefined;
+  readonly keep?: number | undefined;
   readonly format: LogFormat;
   readonly journalBytes?: number | undefined;
   readonly workers?: number | undefined;
@@ -102,6 +113,18 @@ interface RecordOptions extends SourceOptions {
   readonly adapter?: string | undefined;
   readonly force?: true | undefined;
   readonly quiet?: true | undefined;
+}
+
+function refuseContradictions({ rotate, keep, format }: RecordOptions): void {
+  if (rotate !== undefined && format === 'v1') {
+    throw new InputError('--rotate makes sets of v2 logs, and --format v1 was given', 'leave out one of them.');
+  }
+  if (keep !== undefined && rotate === undefined) {
+    throw new InputError(
+      '--keep is for sets of logs, and this is to be one log',
+      'give --rotate too, or leave it out.',
+    );
+  }
 }
 
 /** The files that a recording is made from. */
@@ -125,12 +148,13 @@ async function recordFrom(
     const pieces = await beginPieces(source);
     const recorder = await Recorder.create(logPath, backend, source.kernel, {
       format: options.format,
-      capacity: options.capacity,
+      capacity: options.rotate ?? options.capacity,
+      rotation: options.rotate === undefined ? undefined : { keep: options.keep },
       journalBytes: options.journalBytes,
       mayReplace: options.force === true,
     });
     const { session } = recorder;
-    const watch = new EpochWatch(logPath, options.capacity);
+    const watch = new EpochWatch(logPath, options.rotate ?? options.capacity);
     const begin = performance.now();
     try {
       await publishAll(session, pieces, (epoch) => {
@@ -148,7 +172,7 @@ async function recordFrom(
     for (const warning of watch.warnings()) io.note(`vrrl: warning: ${warning}\n`);
     const onWhat = `on ${backend.name}, ${count(Math.round(performance.now() - begin))} ms`;
     const head = printable(`${logPath}: ${amountOf(session)} ${onWhat}`);
-    note(`${[head, ...remarks(session, options.capacity), ...source.describe(session.snapshot)].join('\n')}\n`);
+    note(`${[head, ...remarks(session, options), ...source.describe(session.snapshot)].join('\n')}\n`);
     return source.problem(session.snapshot);
   } finally {
     progress.stop();
@@ -211,6 +235,7 @@ function amountOf({ recordCount, epochCount }: RecordingSession): string {
   return `${plural(recordCount, 'record')} in ${plural(epochCount, 'epoch')}`;
 }
 
-function remarks({ recordCount }: RecordingSession, capacity: number): string[] {
+function remarks({ recordCount }: RecordingSession, { capacity, rotate, keep }: RecordOptions): string[] {
+  if (rotate !== undefined) return keep === undefined ? [] : [`the newest ${plural(keep, 'log')} are kept (--keep)`];
   return recordCount > capacity ? [`the log keeps the last ${plural(capacity, 'record')} (--capacity)`] : [];
 }

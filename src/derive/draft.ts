@@ -2,7 +2,7 @@
 
 import type { RecordColumns } from '../log/index.ts';
 import type { FlightMetadata } from '../log-v2/index.ts';
-import type { EpochObservation, InitialStateFacts, ObservationReader, ResolvedLayout } from '../observe/index.ts';
+import type { EpochObservation, InitialStateFacts, Observations, ResolvedLayout } from '../observe/index.ts';
 import type { SlotRests } from '../reading/index.ts';
 
 /** Where a record comes from. */
@@ -42,7 +42,7 @@ export interface DraftObservations {
 
 /** An observed epoch, and the number that its first record has in the new log. */
 export interface DraftEpoch {
-  readonly observations: ObservationReader;
+  readonly observations: Observations;
   readonly index: number;
   readonly firstRecord: number;
 }

@@ -1,6 +1,6 @@
 /** Which records of a source belong to which epoch. */
 
-import type { ObservationReader } from '../observe/index.ts';
+import type { Observations } from '../observe/index.ts';
 import type { DerivationSource, RecordNumbers } from './source.ts';
 
 /** An epoch that was observed. */
@@ -15,7 +15,7 @@ export interface EpochSpan {
 }
 
 /** The observed epochs of a source, in order; none if nothing was observed. */
-export function epochSpans(observations: ObservationReader | undefined, shift: number): EpochSpan[] {
+export function epochSpans(observations: Observations | undefined, shift: number): EpochSpan[] {
   const spans: EpochSpan[] = [];
   if (observations === undefined) return spans;
   for (let index = 0; index < observations.epochCount; index += 1) {

@@ -1,6 +1,6 @@
 /** What logs are made from: a recording, and the numbers of its records. */
 
-import type { ObservationReader, SlotRest } from '../observe/index.ts';
+import type { Observations, SlotRest } from '../observe/index.ts';
 import { Priority } from '../protocol/index.ts';
 import type { ReadLog, SlotRests } from '../reading/index.ts';
 
@@ -9,7 +9,7 @@ export interface DerivationSource {
   /** What messages call it. */
   readonly label: string;
   readonly log: ReadLog;
-  readonly observations?: ObservationReader | undefined;
+  readonly observations?: Observations | undefined;
 }
 
 /**
@@ -40,7 +40,7 @@ export class RecordNumbers {
 }
 
 /** Of v1 records. Where no observations tell, record 1 is at position 0, or a whole number of turns before it. */
-function inferred(log: ReadLog, observations: ObservationReader | undefined): Float64Array {
+function inferred(log: ReadLog, observations: Observations | undefined): Float64Array {
   const { columns } = log;
   const numbers = new Float64Array(columns.length);
   if (columns.length === 0) return numbers;
@@ -67,12 +67,12 @@ export function restsOf({ log, observations }: DerivationSource, numbers: Record
 
 /** Looks them up in a stream, one record at a time. */
 class StreamedRests implements SlotRests {
-  readonly #observations: ObservationReader;
+  readonly #observations: Observations;
   readonly #numbers: RecordNumbers;
   #record = -1;
   #rest: SlotRest | undefined;
 
-  constructor(observations: ObservationReader, numbers: RecordNumbers) {
+  constructor(observations: Observations, numbers: RecordNumbers) {
     this.#observations = observations;
     this.#numbers = numbers;
   }

@@ -1,6 +1,6 @@
 /** All of a source, as a draft. */
 
-import type { ObservationReader } from '../observe/index.ts';
+import type { Observations } from '../observe/index.ts';
 import type { Draft, DraftEpoch, DraftObservations, RecordStore } from './draft.ts';
 import type { EpochSpan } from './epochs.ts';
 import { metadataOf } from './metadata.ts';
@@ -30,7 +30,7 @@ export function wholeDraft(source: DerivationSource, numbers: RecordNumbers, spa
 }
 
 function wholeObservations(
-  observations: ObservationReader | undefined,
+  observations: Observations | undefined,
   shift: number,
   spans: readonly EpochSpan[],
 ): DraftObservations | undefined {
@@ -57,7 +57,7 @@ function wholeObservations(
 
 /** The state before an epoch of a source or, if none is given or it is the first, before all of them. */
 export function startBefore(
-  observations: ObservationReader,
+  observations: Observations,
   span: EpochSpan | undefined,
 ): { readonly nextOrdinal: number; readonly words: Uint32Array | undefined } {
   if (span !== undefined && span.index > 0)
@@ -70,7 +70,7 @@ export function startBefore(
 
 /** Epochs of a source, whose records have other numbers in the new log. */
 export function draftEpochs(
-  observations: ObservationReader,
+  observations: Observations,
   spans: readonly EpochSpan[],
   newNumber: (number: number) => number,
 ): DraftEpoch[] {

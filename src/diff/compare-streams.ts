@@ -2,7 +2,7 @@
 
 import { InputError } from '../base/errors.ts';
 import type { Kernel } from '../kernel/index.ts';
-import { compareSnapshots, type ObservationReader, type ObservedEpoch } from '../observe/index.ts';
+import { compareSnapshots, type Observations, type ObservedEpoch } from '../observe/index.ts';
 import { Priority } from '../protocol/index.ts';
 import {
   argumentsOf,
@@ -18,7 +18,7 @@ import type { Divergence, UnknownEpoch, Verdict } from './judgement.ts';
 /** One side: what was seen, and where the log is at hand, which slots were published. */
 export interface ComparedSide {
   readonly name: string;
-  readonly observations: ObservationReader;
+  readonly observations: Observations;
   readonly plan: ReplayPlan | undefined;
 }
 
@@ -140,7 +140,7 @@ function ordinalsOf(...sides: readonly ComparedSide[]): number[] {
 }
 
 /** The first epoch that a stream has, or the one before it if there must have been one; undefined if it has none. */
-function startOrdinalOf(observations: ObservationReader): number | undefined {
+function startOrdinalOf(observations: Observations): number | undefined {
   if (observations.epochCount === 0) return undefined;
   const { firstOrdinal, findings } = observations;
   // A saved replay begins wherever it could. Where nothing is damaged, nothing is missing before.
@@ -149,7 +149,7 @@ function startOrdinalOf(observations: ObservationReader): number | undefined {
 }
 
 /** One more than the last epoch that a stream has, or one that it must have had; undefined if it has none. */
-function endOrdinalOf(observations: ObservationReader): number | undefined {
+function endOrdinalOf(observations: Observations): number | undefined {
   if (observations.epochCount === 0) return undefined;
   const last = observations.epoch(observations.epochCount - 1).ordinal;
   // Without an end frame nobody can say that there was nothing more.

@@ -13,7 +13,7 @@ import { readSignedPair } from './pairs.ts';
 import type { FlightRecord } from './record.ts';
 
 /** What v1 columns have no room for: a word for the priority, then the arguments from 4 on. */
-const REST_WORDS: number = 1 + FLIGHT_ARGUMENT_COUNT - RECORD_ARGUMENT_COUNT;
+export const REST_WORDS: number = 1 + FLIGHT_ARGUMENT_COUNT - RECORD_ARGUMENT_COUNT;
 
 /**
  * Records in the order of their sequence numbers.
@@ -62,9 +62,14 @@ export class FlightColumns extends RecordColumns {
     return { ...record, sequence: this.sequence[index], priority: this.priority(index), args };
   }
 
+  /** The index of the first record whose number is not below `sequence`; `length` if there is none. */
+  indexFrom(sequence: number): number {
+    return lowerBound(this.length, (at) => this.sequence[at] < sequence);
+  }
+
   /** The index of the record with a sequence number; undefined if it is not here. */
   indexOfSequence(sequence: number): number | undefined {
-    const index = lowerBound(this.length, (at) => this.sequence[at] < sequence);
+    const index = this.indexFrom(sequence);
     return this.sequence[index] === sequence ? index : undefined;
   }
 }

@@ -19,6 +19,7 @@ export { type FindingKind, MAX_LISTED_FINDINGS, type StreamFinding, type StreamL
 export { FrameBuffer, type Salt } from './frame-buffer.ts';
 export { type InitialStateFacts, type StreamTotals, writeInitialState } from './frame-payloads.ts';
 export { type Frame, FrameReader } from './frame-reader.ts';
+export { JoinedObservations, type ObservationPart, type Observations } from './joined-observations.ts';
 export type { Area, Equivalence, ObservationLayout, Region } from './layout.ts';
 export {
   hasOverflowed,

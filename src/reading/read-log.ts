@@ -5,11 +5,12 @@ import {
   FLIGHT_MAGIC,
   type FlightMetadata,
   type FlightScan,
+  type Id,
   journalStream,
   PAGE_BYTES,
   scanFlightLog,
 } from '../log-v2/index.ts';
-import { ObservationReader } from '../observe/index.ts';
+import { ObservationReader, type Observations } from '../observe/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { recordedFlightLog } from './flight-log.ts';
 import type { RecordedLog } from './recorded-log.ts';
@@ -34,9 +35,20 @@ export interface ReadLog extends RecordedLog {
   readonly loss: Readonly<Record<string, number>> & { readonly lost: number };
   readonly findings: readonly LogFinding[];
   /** What was observed, where the log holds it itself. Reads from the log's storage, which has to stay open. */
-  readonly observations: ObservationReader | undefined;
+  readonly observations: Observations | undefined;
   /** Of a v2 log, unless it is lost. */
   readonly metadata: FlightMetadata | undefined;
+  /** Of a v2 log: which file it is, and the numbers that its records should have. */
+  readonly flight: FlightIdentity | undefined;
+}
+
+/** What only a v2 log knows of itself. */
+export interface FlightIdentity {
+  /** Undefined for a set of logs. */
+  readonly fileId: Id | undefined;
+  readonly oldestSequence: number;
+  /** The highest number that was used. */
+  readonly newestSequence: number;
 }
 
 /**
@@ -69,6 +81,7 @@ function readRingLog(storage: Storage, options: ScanOptions): ReadLog {
     findings,
     observations: undefined,
     metadata: undefined,
+    flight: undefined,
   };
 }
 
@@ -90,5 +103,10 @@ function readFlightLog(storage: Storage, options: ScanOptions): ReadLog {
     findings,
     observations: observationsIn(storage, scan),
     metadata,
+    flight: {
+      fileId: scan.superblock.fileId,
+      oldestSequence: scan.oldestSequence,
+      newestSequence: scan.newestSequence,
+    },
   };
 }

@@ -1,7 +1,7 @@
 /** What a plan has to know of a log, whatever its version: its records, how they are numbered, and what is missing. */
 
 import { RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
-import type { ObservationReader } from '../observe/index.ts';
+import type { Observations } from '../observe/index.ts';
 import { ARGUMENT_COUNT } from '../protocol/index.ts';
 
 /** The log of a recording. */
@@ -22,7 +22,7 @@ export interface RecordedLog {
   /** Lost records right before the one at `index`; for `columns.length`, those behind the last. */
   lostBefore(index: number): number;
   /** The numbers that a stream of observations knows the records by. */
-  align(observations: ObservationReader): Alignment;
+  align(observations: Observations): Alignment;
 }
 
 /** What v1 records have no room for. */

@@ -1,7 +1,7 @@
 /** A v1 log as part of a recording. Its records have no numbers: they are told by positions. */
 
 import type { LogScan } from '../log/index.ts';
-import type { ObservationReader } from '../observe/index.ts';
+import type { Observations } from '../observe/index.ts';
 import type { Alignment, RecordedLog } from './recorded-log.ts';
 
 /** What a plan has to know of a v1 log. */
@@ -24,7 +24,7 @@ class PositionAlignment implements Alignment {
   readonly newestSequence: number;
   readonly #scan: LogScan;
 
-  constructor(scan: LogScan, observations: ObservationReader) {
+  constructor(scan: LogScan, observations: Observations) {
     const { capacity } = scan.header;
     const firstPosition = observations.header.log?.firstPosition ?? 0;
     const last = observations.epochCount === 0 ? undefined : observations.epoch(observations.epochCount - 1);

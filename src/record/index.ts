@@ -10,6 +10,7 @@ export {
   type RecordSink,
   type SessionOptions,
   type SlotRequest,
+  type WholeRecordSink,
 } from './session.ts';
 export { SlotLineError } from './slot-line-error.ts';
 export { parseSlotLine, type SlotLine, SlotLineReader } from './slot-lines.ts';

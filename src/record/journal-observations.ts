@@ -5,6 +5,7 @@ import type { FlightLog } from '../log-v2/index.ts';
 import {
   type EpochObservation,
   frameBytes,
+  type InitialStateFacts,
   largestEpochBytes,
   largestFaultsBytes,
   ObservationEncoder,
@@ -23,6 +24,8 @@ export interface JournalPlan {
   readonly journalBytes: number;
   /** So often that two intervals of the largest frames fit, whatever epochs look like. */
   readonly keyframeInterval: number;
+  /** No epoch takes more. */
+  readonly mostEpochBytes: number;
 }
 
 /**
@@ -45,27 +48,50 @@ export function planJournal(
   const journalBytes = Math.max(leastBytes, askedBytes ?? Math.max(LEAST_JOURNAL_BYTES, slotsBytes));
   // What is left at the ring's end where a frame does not fit is lost, too.
   const epochsOfHalf = Math.floor((journalBytes / 2 - initialBytes) / epochBytes) - 1;
-  return { journalBytes, keyframeInterval: Math.max(1, Math.min(MOST_EPOCHS_WITHOUT_KEYFRAME, epochsOfHalf)) };
+  return {
+    journalBytes,
+    keyframeInterval: Math.max(1, Math.min(MOST_EPOCHS_WITHOUT_KEYFRAME, epochsOfHalf)),
+    mostEpochBytes: epochBytes,
+  };
 }
 
 /** Writes what is observed into the journal of a log, which the caller closes. */
 export class JournalObservations implements ObservationSink {
   readonly #log: FlightLog;
   readonly #encoder: ObservationEncoder;
+  #bytes = 0;
 
   /**
    * Begins with the state before the first epoch.
    *
+   * @param startsAfter what came before, of a recording that goes on in this log.
    * @throws as `FlightLog.appendFrames` does.
    */
-  constructor(log: FlightLog, layout: ResolvedLayout, initialWords: Uint32Array, keyframeInterval: number) {
+  constructor(
+    log: FlightLog,
+    layout: ResolvedLayout,
+    initialWords: Uint32Array,
+    keyframeInterval: number,
+    startsAfter?: InitialStateFacts,
+  ) {
     this.#log = log;
-    this.#encoder = new ObservationEncoder(layout, initialWords, UNSALTED, { keyframeInterval });
-    log.appendFrames(this.#encoder.initialState(UNNUMBERED).bytes);
+    const options = { keyframeInterval, ...(startsAfter === undefined ? {} : { startsAfter }) };
+    this.#encoder = new ObservationEncoder(layout, initialWords, UNSALTED, options);
+    this.#append(this.#encoder.initialState(UNNUMBERED).bytes);
+  }
+
+  /** Of all frames up to now: as long as that is less than the journal has, it has not wrapped. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Epochs that were appended, those that came before the log included. */
+  get epochCount(): number {
+    return this.#encoder.epochCount;
   }
 
   appendEpoch(observation: EpochObservation): void {
-    this.#log.appendFrames(this.#encoder.epoch(observation, UNNUMBERED).bytes);
+    this.#append(this.#encoder.epoch(observation, UNNUMBERED).bytes);
     this.#encoder.accept();
   }
 
@@ -77,7 +103,12 @@ export class JournalObservations implements ObservationSink {
 
   /** Says that the recording ended here, and not because somebody was killed. */
   end(): void {
-    this.#log.appendFrames(this.#encoder.end(UNNUMBERED).bytes);
+    this.#append(this.#encoder.end(UNNUMBERED).bytes);
+  }
+
+  #append(frames: Uint8Array): void {
+    this.#log.appendFrames(frames);
+    this.#bytes += frames.length;
   }
 }
 

@@ -43,7 +43,7 @@ interface ShortRecordSink {
 }
 
 /** Takes all that a slot has, and makes the records itself, as `FlightLog` does. */
-interface WholeRecordSink {
+export interface WholeRecordSink {
   readonly capacity: number;
   /** The words of the slots were checked; they are published when this has returned. `epoch` is what EPOCH says. */
   appendSlots(slots: readonly PlacedSlot[], timestampNs: bigint, epoch: number): unknown;

@@ -4,7 +4,7 @@
  */
 
 import type { RecordColumns } from '../log/index.ts';
-import type { Digest, ObservationReader, ObservedEpoch } from '../observe/index.ts';
+import type { Digest, Observations, ObservedEpoch } from '../observe/index.ts';
 import type { Alignment, RecordedLog } from '../reading/index.ts';
 import { RecordsDigest } from '../record/index.ts';
 
@@ -49,7 +49,7 @@ export function cutByEpochWord(log: RecordedLog): EpochCut[] {
 /** With a stream, epochs are what it says; records that it does not know are epochs that nobody observed. */
 export function cutByStream(
   log: RecordedLog,
-  observations: ObservationReader,
+  observations: Observations,
   alignment: Alignment,
   notes: string[],
 ): EpochCut[] {

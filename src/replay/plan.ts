@@ -5,7 +5,7 @@
 
 import { faultExplainer, findOpcode, type Kernel, type OpcodeDefinition, readsOnlyRecorded } from '../kernel/index.ts';
 import { RECORD_ARGUMENT_COUNT, type RecordColumns } from '../log/index.ts';
-import type { ObservationReader, ObservedEpoch } from '../observe/index.ts';
+import type { Observations, ObservedEpoch } from '../observe/index.ts';
 import { ARGUMENT_COUNT, Opcode, opcodeName, Priority } from '../protocol/index.ts';
 import { knownArguments, type RecordedLog, type SlotRests } from '../reading/index.ts';
 import { cutByEpochWord, cutByStream, type EpochCut } from './cut.ts';
@@ -14,7 +14,7 @@ import { cutByEpochWord, cutByStream, type EpochCut } from './cut.ts';
 export interface Recording {
   readonly log: RecordedLog;
   /** What was seen when it was recorded, if that was kept. */
-  readonly observations?: ObservationReader;
+  readonly observations?: Observations;
 }
 
 export interface PlannedEpoch {
@@ -46,7 +46,7 @@ export interface PlannedEpoch {
 
 export interface ReplayPlan {
   readonly columns: RecordColumns;
-  readonly observations: ObservationReader | undefined;
+  readonly observations: Observations | undefined;
   readonly epochs: readonly PlannedEpoch[];
   /** Whether the memory before the first epoch is that of a fresh kernel, told by the log or by whoever asked. */
   readonly startsFresh: boolean;
@@ -257,7 +257,7 @@ class StreamedRests implements SlotRests {
   /** The rests of all records, or undefined if none has one. */
   static collect(
     columns: RecordColumns,
-    observations: ObservationReader,
+    observations: Observations,
     sequenceOf: (record: number) => number,
   ): StreamedRests | undefined {
     let rests: StreamedRests | undefined;

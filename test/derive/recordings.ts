@@ -17,6 +17,7 @@ import {
   type FaultEntry,
   type ObservationLayout,
   ObservationReader,
+  type Observations,
   ObservationWriter,
   type ObservedEpoch,
   resolveLayout,
@@ -328,7 +329,7 @@ export function observedIn({ observations }: DerivationSource): object | undefin
   };
 }
 
-export function epochsIn(observations: ObservationReader): readonly ObservedInFull[] {
+export function epochsIn(observations: Observations): readonly ObservedInFull[] {
   return Array.from({ length: observations.epochCount }, (_, index) => ({
     ...observations.epoch(index),
     words: observations.wordsAfter(index),
