@@ -11,7 +11,9 @@ export class ZeroCapacityError extends VrrlError {
   constructor(path?: string) {
     super(
       `${capacitySource(path)} is 0, expected 1 to ${MAX_CAPACITY} records`,
-      path === undefined ? `ask for 1 to ${MAX_CAPACITY} records.` : 'the header is damaged; restore the file.',
+      path === undefined
+        ? `ask for 1 to ${MAX_CAPACITY} records.`
+        : 'the header is damaged; vrrl recover finds its records.',
     );
     this.path = path;
   }
@@ -30,7 +32,7 @@ export class CapacityOverflowError extends VrrlError {
       `${capacitySource(path)} is ${count}, expected 1 to ${MAX_CAPACITY} records`,
       path === undefined
         ? `ask for at most ${MAX_CAPACITY} records, or record into several logs.`
-        : 'the header is damaged, or this is no log; restore the file.',
+        : 'the header is damaged, and vrrl recover finds its records; or this is no log.',
     );
     this.count = count;
     this.path = path;
@@ -69,12 +71,12 @@ function mismatchFix(field: string, found: string): string {
   if (found === LOG_MAGIC_V2)
     return 'it is a v2 log: open it with `vrrl/log-v2`, or make a v1 log of it with `vrrl convert --to v1`.';
   if (found === BLANK_MAGIC) {
-    return 'its header was never written; if the whole file is blank it holds no record: make a new log in its place.';
+    return 'its header was never written, or is lost: vrrl recover finds what records there are; if there are none, make a new log in its place.';
   }
   if (field === 'version') {
-    return `this reader knows version ${LOG_VERSION}; use a newer vrrl, or restore the file if it is damaged.`;
+    return `this reader knows version ${LOG_VERSION}; use a newer vrrl, or if the header is damaged, vrrl recover.`;
   }
-  return 'check the path: the file is no vrrl log, or its header is damaged.';
+  return 'check the path: the file is no vrrl log, or its header is damaged, and then vrrl recover finds its records.';
 }
 
 /** Why there is no whole header. */

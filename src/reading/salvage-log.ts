@@ -40,7 +40,7 @@ function rebuiltRingLog(storage: Storage, options: ScanOptions): ReadLog | undef
 
 function withFinding(log: ReadLog, kind: string, what: string, unknown: readonly string[]): ReadLog {
   const list = unknown.join('; ');
-  const message = `${what}, and the records were found by themselves; nobody can tell ${list}. Fix: look for a whole copy.`;
+  const message = `${what}, and the records were found by themselves; nobody can tell: ${list}. Fix: look for a whole copy.`;
   const finding: LogFinding = { kind, severity: 'damage', message };
   return { ...log, findings: [finding, ...log.findings] };
 }
