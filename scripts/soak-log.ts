@@ -15,6 +15,7 @@ import { markdownTable } from '../bench/markdown.ts';
 import { InputError } from '../src/base/errors.ts';
 import type { Counts, Depth } from '../test/log-v2/crash/explore.ts';
 import { type CrashSoakResult, runCrashSoak, runHistory } from '../test/log-v2/crash/soak.ts';
+import { runFollowerSoak } from '../test/log-v2/followers/soak.ts';
 import { runKillSoak } from '../test/log-v2/kill/soak.ts';
 
 /** What came of one family. */
@@ -28,7 +29,7 @@ interface Outcome {
 type Family = (amount: number, seed: number, progress: Progress) => Promise<Outcome>;
 type Progress = (done: number, what?: string) => void;
 
-const AMOUNTS: Readonly<Record<string, number>> = { crash: 1_000_000, kill: 10_000 };
+const AMOUNTS: Readonly<Record<string, number>> = { crash: 1_000_000, kill: 10_000, followers: 1_000_000_000 };
 /** A sign of life as often as this. */
 const PROGRESS_MS = 5_000;
 
@@ -46,6 +47,13 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       [counts.untold, 'records whole and not acknowledged'],
     ] as const;
     return { family: 'kill', counted, broken };
+  },
+  followers: async (reads, seed, progress) => {
+    const { counts, records, broken } = await runFollowerSoak({ reads, seed, progress });
+    const counted = Object.entries(counts).flatMap(([place, found]) =>
+      Object.entries(found).map(([what, count]) => [count, `${what} (${place})`] as const),
+    );
+    return { family: 'followers', counted: [...counted, [records, 'records appended'] as const], broken };
   },
 };
 

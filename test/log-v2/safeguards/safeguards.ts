@@ -126,8 +126,8 @@ const TIES: readonly Safeguard[] = [
   {
     name: 'the salt of frames',
     file: 'src/log-v2/journal-scan.ts',
-    from: 'if (frame === undefined || frame.salt[0] !== this.#saltLow || frame.salt[1] !== this.#saltHigh) return undefined;',
-    to: 'if (frame === undefined) return undefined;',
+    from: '({ salt }) => salt[0] === fileId[0] && salt[1] === fileId[1]',
+    to: '() => fileId.length > 0',
     seenBy: 'framesOfOtherFiles',
     breaks: ['foreignRefused'],
   },
