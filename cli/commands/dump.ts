@@ -1,22 +1,15 @@
 /** `vrrl dump`: every record of a log, in publish order. */
 
-import { hex64 } from '../../src/base/words.ts';
-import {
-  failureClassName,
-  HeaderMismatchError,
-  type RecordColumns,
-  readHeader,
-  readStrictly,
-  TruncatedBodyError,
-} from '../../src/log/index.ts';
+import { HeaderMismatchError, readHeader, readStrictly, TruncatedBodyError } from '../../src/log/index.ts';
 import { ARGUMENT_COUNT, Priority } from '../../src/protocol/index.ts';
 import { knownArguments, type ReadLog, readLog } from '../../src/reading/index.ts';
 import type { Storage } from '../../src/storage/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode, withAdvice } from '../exit.ts';
 import type { Io } from '../io.ts';
-import { openLogSource } from '../log-source.ts';
+import { openLogSource, openRecordingSource } from '../log-source.ts';
 import { startProgress } from '../progress.ts';
+import { type PrintedRecord, recordJson, recordText } from '../render/record-line.ts';
 import { plural } from '../render/text.ts';
 
 const AFTER_HELP = `
@@ -45,17 +38,16 @@ export const addDump: AddCommand = (program, context) => {
       const { io } = context;
       // Where the records themselves scroll by, a bar would only be in between.
       const progress = startProgress(io, 'reading', options.quiet === true || io.writesToTerminal);
-      const storage = await openLogSource(io, path);
+      const { log, close } = await openPrinted(io, path, options.strict === true);
       try {
-        const log = options.strict ? readAllOrNothing(storage) : readLog(storage);
         if (!options.json) await io.write(`capacity ${log.capacity} cursor ${log.cursor}\n`);
-        const print = options.json ? jsonLine : textLine;
+        const print = options.json ? recordJson : recordText;
         await writeRecords(io, log, print, (done) => progress.update(done, log.columns.length));
         progress.stop();
         if (!options.quiet) noteFindings(io, log);
         if (log.lost > 0) context.exitCode = ExitCode.UNKNOWN;
       } finally {
-        storage.close();
+        close();
         progress.stop();
       }
     });
@@ -66,6 +58,17 @@ type PrintedLog = Pick<
   ReadLog,
   'capacity' | 'cursor' | 'columns' | 'slotRests' | 'hasWholeSlots' | 'sequences' | 'lost' | 'findings'
 >;
+
+async function openPrinted(io: Io, path: string, isStrict: boolean): Promise<{ log: PrintedLog; close(): void }> {
+  if (!isStrict) return openRecordingSource(io, path, { observations: false });
+  const storage = await openLogSource(io, path);
+  try {
+    return { log: readAllOrNothing(storage), close: () => storage.close() };
+  } catch (error) {
+    storage.close();
+    throw error;
+  }
+}
 
 /**
  * `readStrictly`, with advice for people at a terminal.
@@ -87,12 +90,12 @@ function readAllOrNothing(storage: Storage): PrintedLog {
 async function writeRecords(
   io: Io,
   log: PrintedLog,
-  print: (log: PrintedLog, index: number) => string,
+  print: (record: PrintedRecord) => string,
   onProgress: (done: number) => void,
 ): Promise<void> {
   let piece = '';
   for (let index = 0; index < log.columns.length; index += 1) {
-    piece += print(log, index);
+    piece += print(printed(log, index));
     if (piece.length < PIECE_CHARACTERS) continue;
     await io.write(piece);
     onProgress(index + 1);
@@ -101,24 +104,19 @@ async function writeRecords(
   if (piece !== '') await io.write(piece);
 }
 
-function textLine(log: PrintedLog, index: number): string {
-  const { timestampNs, slotIndex, tenantId, opcode, epoch } = log.columns;
-  const number = log.sequences === undefined ? '' : `${log.sequences[index]} `;
-  const priority = log.hasWholeSlots ? ` ${priorityOf(log, index)}` : '';
-  const start = `${number}${timestampNs[index]} ${slotIndex[index]} ${tenantId[index]} ${opcode[index]}${priority}`;
-  return `${start} ${argumentsOf(log, index).join(' ')} ${epoch[index]}\n`;
-}
-
-/** Written out by hand: JSON.stringify of an object a record takes three times as long. */
-function jsonLine(log: PrintedLog, index: number): string {
-  const { timestampNs, slotIndex, tenantId, opcode, epoch } = log.columns;
-  const number = log.sequences === undefined ? '' : `"sequence":${log.sequences[index]},`;
-  const priority = log.hasWholeSlots ? `"priority":${priorityOf(log, index)},` : '';
-  return (
-    `{${number}"timestampNs":"${timestampNs[index]}","slotIndex":${slotIndex[index]},"tenantId":${tenantId[index]},` +
-    `"opcode":${opcode[index]},${priority}"args":[${argumentsOf(log, index).join(',')}],"epoch":${epoch[index]}` +
-    `${failureMember(log.columns, index)}}\n`
-  );
+function printed(log: PrintedLog, index: number): PrintedRecord {
+  const { timestampNs, slotIndex, tenantId, opcode, epoch, failure } = log.columns;
+  return {
+    sequence: log.sequences?.[index],
+    timestampNs: timestampNs[index],
+    slotIndex: slotIndex[index],
+    tenantId: tenantId[index],
+    opcode: opcode[index],
+    priority: log.hasWholeSlots ? priorityOf(log, index) : undefined,
+    args: argumentsOf(log, index),
+    epoch: epoch[index],
+    failure: failure?.evidence(index),
+  };
 }
 
 /** Four of a v1 record; all twelve of a v2 record, whether or not any log has one that is not zero. */
@@ -130,15 +128,6 @@ function argumentsOf({ columns, slotRests, hasWholeSlots }: PrintedLog, index: n
 
 function priorityOf({ slotRests }: PrintedLog, index: number): number {
   return slotRests?.priority(index) ?? Priority.NORMAL;
-}
-
-function failureMember({ failure }: RecordColumns, index: number): string {
-  const evidence = failure?.evidence(index);
-  if (failure === undefined || evidence === undefined) return '';
-  const { slotStatus, failureClass, backendCode } = evidence;
-  const digest = hex64(failure.outputDigestWords[2 * index], failure.outputDigestWords[2 * index + 1]);
-  const name = failureClassName(failureClass);
-  return `,"failure":{"slotStatus":${slotStatus},"failureClass":"${name}","backendCode":${backendCode},"outputDigest":"${digest}"}`;
 }
 
 function noteFindings(io: Io, { findings, lost }: PrintedLog): void {

@@ -107,7 +107,7 @@ describe('dump --json', () => {
 
   test('is empty for an empty log', async () => {
     RingLog.open(folder.at('empty.vrrl'), 3).close();
-    expect(await vrrl(['dump', '--json', folder.at('empty.vrrl')])).toEqual({ exitCode: 0, out: '', err: '' });
+    expect(await vrrl(['dump', '--json', folder.at('empty.vrrl')])).toMatchObject({ exitCode: 0, out: '', err: '' });
     expect((await vrrl(['dump', folder.at('empty.vrrl')])).out).toBe('capacity 3 cursor 0\n');
   });
 });

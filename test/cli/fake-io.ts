@@ -10,6 +10,8 @@ export interface FakeOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether standard output is a terminal. Standard error never is: a progress bar would write to the real one. */
   readonly terminal?: boolean;
+  /** Told what goes to standard output, as it goes. */
+  readonly onWrite?: (text: string) => void;
 }
 
 /** A whole run, as its caller sees it. */
@@ -33,7 +35,10 @@ export async function vrrl(argv: readonly string[], options: FakeOptions = {}): 
   const err: string[] = [];
   const pieces: Uint8Array[] = [];
   const io: Io = {
-    write: async (text) => void out.push(text),
+    write: async (text) => {
+      out.push(text);
+      options.onWrite?.(text);
+    },
     writeBytes: async (bytes) => void pieces.push(bytes.slice()),
     note: (text) => void err.push(text),
     input: inputOf(options.input),

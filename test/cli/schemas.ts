@@ -6,7 +6,16 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { expect } from 'vitest';
 import { ROOT } from './files.ts';
 
-export const SCHEMA_NAMES = ['judgement', 'comparison', 'info', 'dump-record', 'verify', 'doctor', 'derived'] as const;
+export const SCHEMA_NAMES = [
+  'judgement',
+  'comparison',
+  'info',
+  'dump-record',
+  'tail-event',
+  'verify',
+  'doctor',
+  'derived',
+] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];
 
 /** A schema, as far as its tests look into it. */
