@@ -15,6 +15,7 @@ import { addMerge } from './commands/merge.ts';
 import { addRecord } from './commands/record.ts';
 import { addRecover } from './commands/recover.ts';
 import { addReplay } from './commands/replay.ts';
+import { addTail } from './commands/tail.ts';
 import { addTrim } from './commands/trim.ts';
 import { addTune } from './commands/tune.ts';
 import { addVerify } from './commands/verify.ts';
@@ -102,6 +103,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addRecord(program, context);
   addInfo(program, context);
   addDump(program, context);
+  addTail(program, context);
   addVerify(program, context);
   addRecover(program, context);
   addConvert(program, context);

@@ -14,6 +14,7 @@ const COMMANDS = [
   'record',
   'info',
   'dump',
+  'tail',
   'verify',
   'recover',
   'convert',
