@@ -51,10 +51,20 @@ export function rebuildFlightLog(storage: Storage, onProgress?: FlightProgress):
     'the id of the file',
     'what was synced, and what was found lost before',
     ...(slots.isCapacityKnown ? [] : ['its exact capacity']),
-    ...(firstSequence === 1 ? [] : [`whether records before number ${firstSequence} are lost`]),
+    ...(isBeginningKnown(firstSequence, slots, records) ? [] : [`whether records before ${firstSequence} are lost`]),
     'whether records after the highest number are lost',
   ];
   return { storage: new ReheadedStorage(storage, heads), unknown };
+}
+
+/** Whether all records before the first are known to be overwritten, or never to have been. */
+function isBeginningKnown(
+  first: number,
+  { isCapacityKnown, capacity }: SlotsGuess,
+  { sequences }: FoundRecords,
+): boolean {
+  const newest = sequences.reduce((most, each) => Math.max(most, each), 0);
+  return first === 1 || (isCapacityKnown && first <= newest - capacity + 1);
 }
 
 /** Those of the salt that the metadata has, or else of the one that most have. */
