@@ -2,7 +2,12 @@
 
 import { Option } from '@commander-js/extra-typings';
 import { InputError } from '../../src/base/errors.ts';
-import { convertToFlightLog, convertToRingLog, type DerivationSource } from '../../src/derive/index.ts';
+import {
+  convertToFlightLog,
+  convertToRingLog,
+  type DerivationSource,
+  mergeRecordings,
+} from '../../src/derive/index.ts';
 import type { AddCommand } from '../context.ts';
 import { type Made, runDerivation } from '../derived-log.ts';
 import { LOG_FORMATS, type LogFormat } from '../recorder.ts';
@@ -18,7 +23,7 @@ Examples:
 export const addConvert: AddCommand = (program, context) => {
   program
     .command('convert')
-    .description('make a v2 log of a v1 log or the other way round; exit 3 if something was lost already')
+    .description('make a v2 log of a v1 log or of a set, or a v1 log of either; exit 3 if something was lost already')
     .argument('<log>', 'log file, or - for standard input')
     .requiredOption('-o, --output <file>', 'log file to make, or - for standard output')
     .addOption(new Option('--to <version>', 'the version to make').choices(LOG_FORMATS).makeOptionMandatory())
@@ -32,8 +37,15 @@ export const addConvert: AddCommand = (program, context) => {
     });
 };
 
-/** @throws InputError if the log is of that version already. */
+/**
+ * A set of logs becomes one log, of either version.
+ *
+ * @throws InputError if the log is of that version already.
+ */
 function convert(source: DerivationSource, to: LogFormat): Made {
+  if (to === 'v2' && source.log.logCount !== undefined) {
+    return { format: 'v2', derivation: mergeRecordings([source]) };
+  }
   if (source.log.format === to) {
     throw new InputError(`\`${source.label}\` is of version ${to} already`, 'copy it, or name the other version.');
   }

@@ -7,7 +7,7 @@ import { type ComparedSide, compareStreams, type StreamComparison } from '../../
 import { type Kernel, kernelFromJson } from '../../src/kernel/index.ts';
 import { LOG_MAGIC } from '../../src/log/index.ts';
 import { ObservationReader, type Observations } from '../../src/observe/index.ts';
-import { isFlightLog, type ReadLog } from '../../src/reading/index.ts';
+import { isFlightLog, isLogSet, type ReadLog } from '../../src/reading/index.ts';
 import { planReplay } from '../../src/replay/index.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOf } from '../exit.ts';
@@ -111,7 +111,7 @@ function nothingObserved(path: string, format: ReadLog['format']): InputError {
 function isLog(path: string): boolean {
   const storage = FileStorage.open(path, 'read');
   try {
-    if (isFlightLog(storage)) return true;
+    if (isFlightLog(storage) || isLogSet(storage)) return true;
     const start = new Uint8Array(LOG_MAGIC.length);
     storage.readAt(start, 0);
     return new TextDecoder('latin1').decode(start).startsWith(LOG_MAGIC.slice(0, 4));

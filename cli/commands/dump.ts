@@ -2,7 +2,7 @@
 
 import { HeaderMismatchError, readHeader, readStrictly, TruncatedBodyError } from '../../src/log/index.ts';
 import { ARGUMENT_COUNT, Priority } from '../../src/protocol/index.ts';
-import { knownArguments, type ReadLog, readLog } from '../../src/reading/index.ts';
+import { knownArguments, type ReadLog } from '../../src/reading/index.ts';
 import type { Storage } from '../../src/storage/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode, withAdvice } from '../exit.ts';

@@ -2,17 +2,17 @@
 
 import { existsSync } from 'node:fs';
 import { FileStorage } from '../../node/file-storage.ts';
-import { observationPathOf } from '../../node/recording-files.ts';
+import { observationPathOf, type RecordingFiles } from '../../node/recording-files.ts';
 import { VrrlError } from '../../src/base/errors.ts';
 import { kernelFromJson } from '../../src/kernel/index.ts';
 import type { RecordColumns } from '../../src/log/index.ts';
 import { ObservationReader, type Observations } from '../../src/observe/index.ts';
 import { opcodeName } from '../../src/protocol/index.ts';
-import { type ReadLog, readLog } from '../../src/reading/index.ts';
+import type { ReadLog } from '../../src/reading/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import { countFailures } from '../failure-evidence.ts';
-import { openLogSource, STANDARD_INPUT } from '../log-source.ts';
+import { openRecordingSource, STANDARD_INPUT } from '../log-source.ts';
 import { startProgress } from '../progress.ts';
 import { tidyJson } from '../render/json.ts';
 import { count, keyValues, plural, printable } from '../render/text.ts';
@@ -28,15 +28,18 @@ export const addInfo: AddCommand = (program, context) => {
     .action(async (path, options) => {
       const { io } = context;
       const progress = startProgress(io, 'reading', options.quiet);
-      const storage = await openLogSource(io, path);
+      const onProgress = (done: number, total: number) => progress.update(done, total);
+      let recording: RecordingFiles | undefined;
       try {
-        const log = readLog(storage, { onProgress: (done, total) => progress.update(done, total) });
+        // What lies beside a log is looked at below: if it cannot be read, that is a warning.
+        recording = await openRecordingSource(io, path, { onProgress, observations: false });
+        const { log } = recording;
         const observed = describeObserved(path, log);
         const info = describeLog(path, log, observed);
         await io.write(options.json ? `${tidyJson(info)}\n` : printInfo(info, namedOpcodes(log.columns, observed)));
         if (log.lost > 0) context.exitCode = ExitCode.UNKNOWN;
       } finally {
-        storage.close();
+        recording?.close();
         progress.stop();
       }
     });
@@ -47,6 +50,8 @@ interface LogInfo {
   readonly schemaVersion: 1;
   readonly path: string;
   readonly format: ReadLog['format'];
+  /** Of a set of logs, how many it has. */
+  readonly logs: number | undefined;
   readonly capacity: number;
   /** Where the next record goes. That a v1 header has it beyond the capacity is among the warnings. */
   readonly cursor: number;
@@ -86,12 +91,13 @@ interface ObservationInfo {
 
 /** Everything that `info` says about a log. */
 function describeLog(path: string, log: ReadLog, observed: DescribedObservations | undefined): LogInfo {
-  const { format, capacity, cursor, columns, lost, loss, findings, sequences } = log;
+  const { format, capacity, cursor, columns, lost, loss, findings, sequences, logCount } = log;
   const stamps = columns.timestampNs;
   return {
     schemaVersion: 1,
     path,
     format,
+    logs: logCount,
     capacity,
     cursor,
     records: columns.length,
@@ -216,7 +222,10 @@ function listed(opcodes: readonly string[]): string {
 function printInfo(info: LogInfo, opcodes: readonly string[]): string {
   const { epochs, observations } = info;
   const lines = keyValues([
-    ['log', `${info.path}, format ${info.format}`],
+    [
+      'log',
+      `${info.path}, format ${info.format}${info.logs === undefined ? '' : `, a set of ${plural(info.logs, 'log')}`}`,
+    ],
     ['capacity', plural(info.capacity, 'record')],
     ['cursor', `${info.cursor}`],
     ['records', count(info.records)],

@@ -1,6 +1,6 @@
 /** A set of v2 logs as one log: spec/log-set.md. */
 
-import { type ColumnRange, FlightColumns, type FlightMetadata, type Id, joinColumns } from '../log-v2/index.ts';
+import { type ColumnRange, FlightColumns, type FlightMetadata, type Id, joinColumns, saltOf } from '../log-v2/index.ts';
 import { JoinedObservations, type ObservationPart, type Observations } from '../observe/index.ts';
 import { ARGUMENT_COUNT } from '../protocol/index.ts';
 import type { ListedLog, LogSetManifest } from './log-set-manifest.ts';
@@ -43,6 +43,7 @@ export function joinLogs(manifest: LogSetManifest, members: readonly SetMember[]
   };
   return {
     format: 'v2',
+    logCount: all.length,
     columns,
     lost,
     loss: lossOf(present, lost),
@@ -103,7 +104,7 @@ function usable(listed: ListedLog, member: SetMember, findings: LogFinding[]): R
     findings.push(damage('logUnreadable', `${file} is no v2 log; its records are lost`));
     return undefined;
   }
-  if (!isSameId(flight.fileId, listed.id)) {
+  if (!isSameId(flight.fileId, listed.id) && !isLeftOf(member.log, listed.id)) {
     findings.push(damage('logForeign', `${file} is another log than the one that the set had; its records are lost`));
     return undefined;
   }
@@ -117,6 +118,12 @@ function damage(kind: string, what: string): LogFinding {
 
 function isSameId(found: Id | undefined, expected: Id): boolean {
   return found?.every((word, index) => word === expected[index]) === true;
+}
+
+/** Whether a log without superblocks is what is left of the one that is meant: its records have the sum of its id. */
+function isLeftOf({ findings, flight }: ReadLog, id: Id): boolean {
+  const isRebuilt = findings.some(({ kind }) => kind === 'superblocksLost');
+  return isRebuilt && flight?.fileId !== undefined && saltOf(flight.fileId) === saltOf(id);
 }
 
 /** The records of a log that belong to the set. */

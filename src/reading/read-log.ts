@@ -40,6 +40,8 @@ export interface ReadLog extends RecordedLog {
   readonly metadata: FlightMetadata | undefined;
   /** Of a v2 log: which file it is, and the numbers that its records should have. */
   readonly flight: FlightIdentity | undefined;
+  /** Of a set of logs, how many it has. */
+  readonly logCount?: number;
 }
 
 /** What only a v2 log knows of itself. */
