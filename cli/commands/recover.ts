@@ -3,6 +3,7 @@
 import type { OpenRecordingOptions, RecordingFiles } from '../../node/recording-files.ts';
 import { InputError } from '../../src/base/errors.ts';
 import { type DerivationSource, type NotKept, recoverRecording } from '../../src/derive/index.ts';
+import { MAX_CAPACITY } from '../../src/log/index.ts';
 import { ObservationFormatError } from '../../src/observe/index.ts';
 import { salvageLog } from '../../src/reading/index.ts';
 import type { AddCommand } from '../context.ts';
@@ -62,12 +63,17 @@ async function openDamaged(
   }
 }
 
-/** @throws InputError if there is nothing to save. */
+/** @throws InputError if there is nothing to save, or more than one log has room for. */
 function recovered(source: DerivationSource, beside: readonly NotKept[]): Made {
+  const { log, label } = source;
+  if (log.capacity > MAX_CAPACITY) {
+    const what = `\`${label}\` is a set of ${log.capacity} records, and one log has room for ${MAX_CAPACITY}`;
+    throw new InputError(what, 'recover the logs of the set one by one.');
+  }
   const made = recoverRecording(source, beside);
   const { recordsWritten, epochsWritten, isIncomplete } = made.derivation.report;
   if (isIncomplete && recordsWritten + epochsWritten === 0) {
-    throw new InputError(`nothing can be saved of \`${source.label}\``, 'look for a whole copy of the log.');
+    throw new InputError(`nothing can be saved of \`${label}\``, 'look for a whole copy of the log.');
   }
   return made;
 }

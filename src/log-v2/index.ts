@@ -33,7 +33,7 @@ export {
   RecordWord,
 } from './layout.ts';
 export { type Mapping, type Medium, type MediumTrace, MemoryMedium } from './medium.ts';
-export type { FlightMetadata, RingLogOrigin } from './metadata.ts';
+export { type FlightMetadata, type RingLogOrigin, saltOf } from './metadata.ts';
 export { FlightReader, type FlightSelection } from './reader.ts';
 export { type RebuiltLog, rebuildFlightLog } from './rebuild.ts';
 export type { FlightEntry, FlightRecord } from './record.ts';

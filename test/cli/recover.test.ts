@@ -6,7 +6,7 @@ import { PAGE_BYTES, readSuperblock } from '../../src/log-v2/index.ts';
 import { MemoryStorage } from '../../src/storage/index.ts';
 import { dumpOf, EPOCHS, RECORDS_PER_EPOCH, recordEpochs, verdictOf } from './deriving.ts';
 import { vrrl, vrrlJson } from './fake-io.ts';
-import { copyRecording, damageRecord, GOLDEN_NAMES, goldenLog, patch, temporaryFolder } from './files.ts';
+import { additions, copyRecording, damageRecord, GOLDEN_NAMES, goldenLog, patch, temporaryFolder } from './files.ts';
 import { expectValid } from './schemas.ts';
 
 const folder = temporaryFolder();
@@ -211,6 +211,25 @@ describe('recover of a v1 log', () => {
     expect(recovered).toMatchObject({ exitCode: 3, records: { written: RECORDS, lost: 0 } });
     expect(kinds(recovered.notKept)).toEqual(['observationsUnreadable']);
     expect(fs.existsSync(`${log}.recovered.obs`)).toBe(false);
+  });
+});
+
+describe('recover of a set of logs', () => {
+  test('of one of which both superblocks are gone: all of it', async () => {
+    const slots = folder.write('slots.jsonl', additions(12, 5));
+    const set = folder.at('set.vrrl');
+    const recording = ['record', set, '--slots', slots, '--backend', 'reference', '--rotate', '30', '--quiet'];
+    expect((await vrrl(recording)).exitCode).toBe(0);
+    const whole = await dumpOf(set);
+    loseSuperblocks(`${set}.000002`);
+    expect((await recover(set, '-o', folder.at('one.vrrl'))).records).toEqual({ read: 72, written: 72, lost: 0 });
+    expect(await dumpOf(folder.at('one.vrrl'))).toEqual(whole);
+    // A log of another set in its place is none of this one.
+    fs.copyFileSync(folder.at('run.vrrl'), `${set}.000002`);
+    loseSuperblocks(`${set}.000002`);
+    const { records, findings } = await recover(set, '-o', folder.at('two.vrrl'));
+    expect(records).toEqual({ read: 42, written: 42, lost: 30 });
+    expect(kinds(findings)).toContain('logForeign');
   });
 });
 
