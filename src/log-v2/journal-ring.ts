@@ -30,7 +30,7 @@ export class JournalRing {
   readonly #size: number;
   readonly #sync: () => void;
   /** What is in the ring, in the order in which it will be overwritten. */
-  readonly #frames: JournalFrame[];
+  #frames: JournalFrame[];
   /** The first of `#frames` that is still there. */
   #first = 0;
   /** How many were taken out of `#frames`; indices below count them. */
@@ -54,9 +54,14 @@ export class JournalRing {
     this.#sync = sync;
     this.#position = scan.nextPosition;
     this.#newestFrame = scan.newestFrame;
-    const distance = (frame: JournalFrame): number => (frame.position - this.#position + this.#size) % this.#size;
-    this.#frames = [...scan.frames, ...scan.forked].sort((left, right) => distance(left) - distance(right));
+    this.#frames = this.#inOrder([...scan.frames, ...scan.forked]);
     this.#newestBase = this.#frames.findLastIndex(({ isBase }) => isBase);
+  }
+
+  /** In the order in which frames will be overwritten from where the next one goes. */
+  #inOrder(frames: readonly JournalFrame[]): JournalFrame[] {
+    const distance = (frame: JournalFrame): number => (frame.position - this.#position + this.#size) % this.#size;
+    return [...frames].sort((left, right) => distance(left) - distance(right));
   }
 
   /** The number of the newest frame. */
@@ -91,6 +96,7 @@ export class JournalRing {
   }
 
   #append(frame: Uint8Array): void {
+    if (isBaseFrame(frame) && this.#destroysNewestBase(frame.length)) this.#goBehindNewestBase();
     const wraps = this.#position + frame.length > this.#size;
     const start = wraps ? 0 : this.#position;
     const end = start + frame.length;
@@ -136,6 +142,32 @@ export class JournalRing {
     const last = this.#frames[this.#first + doomed - 1];
     const isWrittenOver = last.position < end && (!wraps || last.position < this.#position);
     return isWrittenOver ? last.end : 0;
+  }
+
+  #destroysNewestBase(length: number): boolean {
+    const wraps = this.#position + length > this.#size;
+    const doomed = this.#countDoomed(wraps, (wraps ? 0 : this.#position) + length);
+    return this.#newestBase >= 0 && this.#newestBase < this.#dropped + this.#first + doomed;
+  }
+
+  /**
+   * Where power was lost, the newest whole state may lie just ahead of the newest frame, and every frame would be refused
+   * from then on. A new state goes behind that one and the frames whose numbers follow, over frames of which nothing follows.
+   */
+  #goBehindNewestBase(): void {
+    const live = this.#frames.slice(this.#first);
+    let last = this.#frames[this.#newestBase - this.#dropped];
+    for (let next: JournalFrame | undefined = last; next !== undefined; ) {
+      last = next;
+      next = live.find(({ sequence }) => sequence === last.sequence + 1);
+    }
+    const syncedBase = this.#frames[this.#newestSyncedBase - this.#dropped];
+    this.#position = last.end;
+    this.#frames = this.#inOrder(live);
+    this.#first = 0;
+    this.#dropped = 0;
+    this.#newestBase = this.#frames.findLastIndex(({ isBase }) => isBase);
+    this.#newestSyncedBase = this.#frames.indexOf(syncedBase);
   }
 
   /** A state to start from has to be there at every moment, after a power loss too. */

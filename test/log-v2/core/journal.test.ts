@@ -135,6 +135,27 @@ describe.each([
     expect(tagsOf(medium)).toEqual([1, 2, 3, 4]);
   });
 
+  it('takes a new state even where a loss of power left the only one just ahead', () => {
+    const medium = newMedium(isMapped);
+    const log = FlightLog.create(medium, options);
+    log.appendFrames(makeFrame({ kind: 'base', bytes: 968, tag: 0 }));
+    for (const tag of [1, 2]) log.appendFrames(makeFrame({ kind: 'delta', bytes: 168, tag }));
+    log.appendFrames(makeFrame({ kind: 'base', bytes: 968, tag: 3 }));
+    for (const tag of [4, 5]) log.appendFrames(makeFrame({ kind: 'delta', bytes: 768, tag }));
+    // The second state is lost, and the frame before it.
+    medium.writeAt(new Uint8Array(1200), JOURNAL_AT + 1200);
+    const reopened = FlightLog.open(medium);
+    expect(tagsOf(medium)).toEqual([0, 1, 4, 5]);
+    expect(() => reopened.appendFrames(makeFrame({ kind: 'delta', bytes: 968, tag: 6 }))).toThrow(JournalSpaceError);
+    reopened.appendFrames(makeFrame({ kind: 'base', bytes: 1168, tag: 7 }));
+    expect(tagsOf(medium)).toEqual([0, 1, 4, 5, 7]);
+    for (const again of [reopened, FlightLog.open(medium)]) {
+      again.appendFrames(makeFrame({ kind: 'delta', bytes: 168, tag: 8 }));
+      expect(scanFlightLog(medium).journal.strayBytes).toBe(0);
+    }
+    expect(tagsOf(medium)).toEqual([0, 1, 5, 7, 8, 8]);
+  });
+
   it('syncs before it destroys the newest state that is on stable storage', () => {
     const medium = newMedium(isMapped);
     let syncs = 0;
