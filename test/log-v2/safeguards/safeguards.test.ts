@@ -58,12 +58,16 @@ describe('with every safeguard in place', () => {
 });
 
 describe('a promise is broken without', () => {
-  it.each(SAFEGUARDS)('$name', async (safeguard) => {
-    const { seenBy, history } = safeguard;
-    const histories = history === undefined ? EVERY_HISTORY : [history];
-    const found = look(await builder.build([safeguard]), seenBy, ROUNDS.length, histories);
-    expect(safeguard.breaks, found?.told).toContain(found?.promise);
-  });
+  it.each(SAFEGUARDS)(
+    '$name',
+    async (safeguard) => {
+      const { seenBy, history } = safeguard;
+      const histories = history === undefined ? EVERY_HISTORY : [history];
+      const found = look(await builder.build([safeguard]), seenBy, ROUNDS.length, histories);
+      expect(safeguard.breaks, found?.told).toContain(found?.promise);
+    },
+    300_000,
+  );
 });
 
 it('every check shows that some safeguard is needed', () => {

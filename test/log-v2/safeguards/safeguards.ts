@@ -247,6 +247,7 @@ const ORDER: readonly Safeguard[] = [
     from: '      this.#clear(this.#position, this.#size);\n',
     to: '',
     seenBy: 'crashes',
+    history: 13,
     breaks: ['killIsNoRot', 'goesOn'],
   },
   {
