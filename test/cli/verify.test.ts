@@ -1,7 +1,12 @@
 import fs from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defineKernel } from '../../src/kernel/index.ts';
+import { Recorder } from '../../cli/recorder.ts';
+import { createFlightLogFile } from '../../node/flight-log-file.ts';
+import { ReferenceBackend } from '../../src/backend/index.ts';
+import { defineKernel, kernelIdentity, kernelToJson } from '../../src/kernel/index.ts';
 import { RECORD_BYTES } from '../../src/log/index.ts';
+import { type FlightMetadata, readSuperblock } from '../../src/log-v2/index.ts';
+import { MemoryStorage } from '../../src/storage/index.ts';
 import { vrrl, vrrlJson } from './fake-io.ts';
 import { copyRecording, damageRecord, GOLDEN_NAMES, goldenLog, patch, temporaryFolder } from './files.ts';
 import { makeRecording, soundEpochs } from './recordings.ts';
@@ -60,6 +65,77 @@ describe('verify of what is sound', () => {
         loss: { damaged: 0, holes: 0, missing: 0, torn: 0, lost: 0 },
       },
     });
+  });
+});
+
+describe('verify of a v2 log that nobody closed', () => {
+  const kernel = defineKernel({ name: 'sound', slotCount: 32 });
+
+  /** What a writer that is killed after some slots of an epoch leaves. */
+  async function killedLog(name: string, capacity: number): Promise<string> {
+    const backend = new ReferenceBackend(kernel);
+    const live = folder.at(`${name}-live.vrrl`);
+    const recorder = await Recorder.create(live, backend, kernel, { format: 'v2', capacity, mayReplace: true });
+    try {
+      for (const slots of soundEpochs(3)) {
+        await recorder.session.publish(slots);
+        await recorder.session.endEpoch();
+      }
+      await recorder.session.publish(soundEpochs(1, 4)[0]);
+      fs.copyFileSync(live, folder.at(name));
+    } finally {
+      recorder.close();
+      await backend.stop();
+    }
+    return folder.at(name);
+  }
+
+  test('nothing is wrong: what was in flight was never observed, and that is said', async () => {
+    for (const [capacity, more] of [
+      [64, []],
+      [20, ['wrapped']],
+    ] as const) {
+      const log = await killedLog('killed.vrrl', capacity);
+      const { exitCode, problems } = await verify(log);
+      const kinds = problems.map(({ kind }) => kind);
+      expect({ exitCode, kinds }).toEqual({ exitCode: 0, kinds: ['notClosed', ...more, 'epochNotObserved'] });
+      expect((await vrrl(['verify', log])).out).toContain('epoch 3 (4 records): it was never observed');
+      for (const command of ['info', 'dump']) {
+        const { exitCode, out } = await vrrl([command, log, '--json']);
+        expect(exitCode).toBe(0);
+        const lines = command === 'info' ? [out] : out.trim().split('\n');
+        for (const line of lines) expectValid(command === 'info' ? 'info' : 'dump-record', JSON.parse(line));
+      }
+    }
+  });
+
+  test('a record that is lost there is damage all the same', async () => {
+    const log = await killedLog('hurt.vrrl', 64);
+    const { geometry } = readSuperblock(new MemoryStorage(fs.readFileSync(log))).superblock;
+    // Of the second epoch, so that records come after it.
+    patch(log, geometry.slotsOffset + 128 * 13, new Uint8Array(128));
+    const { exitCode, problems } = await verify(log);
+    expect(exitCode).toBe(3);
+    expect(problems.map(({ kind }) => kind)).toEqual(['notClosed', 'missing', 'epochNotInLog', 'epochNotObserved']);
+  });
+});
+
+describe('verify of what a v2 log says about itself', () => {
+  const json = kernelToJson(defineKernel({ name: 'sound', slotCount: 32 }));
+  const identity = kernelIdentity(defineKernel({ name: 'sound', slotCount: 32 }));
+
+  test.each<[string, Partial<FlightMetadata>, string[]]>([
+    ['a kernel and its hash', { kernel: json, kernelHash: identity }, []],
+    ['a kernel of somebody else', { kernel: { cuda: 'megakernel.cu' } }, []],
+    ['another hash', { kernel: json, kernelHash: '0'.repeat(64) }, ['kernelContradiction']],
+    ['a kernel that is none, with a hash', { kernel: { name: 'x' }, kernelHash: identity }, ['kernelUnreadable']],
+  ])('%s', async (_, about, kinds) => {
+    const path = folder.at('described.vrrl');
+    fs.rmSync(path, { force: true });
+    createFlightLogFile(path, { capacity: 4, journalBytes: 0, metadata: { tool: 'test', ...about } }).log.close();
+    const { exitCode, problems } = await verify(path);
+    expect(problems.map(({ kind }) => kind)).toEqual(kinds);
+    expect(exitCode).toBe(kinds.length === 0 ? 0 : 3);
   });
 });
 
