@@ -149,11 +149,10 @@ describe.each([
     expect(() => reopened.appendFrames(makeFrame({ kind: 'delta', bytes: 968, tag: 6 }))).toThrow(JournalSpaceError);
     reopened.appendFrames(makeFrame({ kind: 'base', bytes: 1168, tag: 7 }));
     expect(tagsOf(medium)).toEqual([0, 1, 4, 5, 7]);
-    for (const again of [reopened, FlightLog.open(medium)]) {
-      again.appendFrames(makeFrame({ kind: 'delta', bytes: 168, tag: 8 }));
-      expect(scanFlightLog(medium).journal.strayBytes).toBe(0);
-    }
-    expect(tagsOf(medium)).toEqual([0, 1, 5, 7, 8, 8]);
+    reopened.appendFrames(makeFrame({ kind: 'delta', bytes: 168, tag: 8 }));
+    FlightLog.open(medium).appendFrames(makeFrame({ kind: 'delta', bytes: 168, tag: 9 }));
+    expect(tagsOf(medium)).toEqual([0, 1, 5, 7, 8, 9]);
+    expect(scanFlightLog(medium).journal.strayBytes).toBe(0);
   });
 
   it('syncs before it destroys the newest state that is on stable storage', () => {
