@@ -227,11 +227,11 @@ function writeNote(calls: FileCalls, path: string, text: string): void {
   try {
     note.writeAt(new TextEncoder().encode(text), 0);
     note.sync();
-  } catch (error) {
-    callOnPath('remove', path, () => calls.remove(path));
-    throw error;
-  } finally {
     note.close();
+  } catch (error) {
+    ignoreErrors(() => note.close());
+    ignoreErrors(() => callOnPath('remove', path, () => calls.remove(path)));
+    throw error;
   }
 }
 
@@ -248,7 +248,7 @@ function readNote({ calls }: OpenFile, path: string): string | undefined {
     const bytes = new Uint8Array(MAX_NOTE_BYTES);
     return new TextDecoder().decode(bytes.subarray(0, note.readAt(bytes, 0)));
   } finally {
-    note.close();
+    ignoreErrors(() => note.close());
   }
 }
 

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { StorageError } from '../src/storage/index.ts';
 import { type FileCalls, systemCalls } from './file-calls.ts';
-import { hasCode, OpenFile, systemError } from './open-file.ts';
+import { callOnPath, ignoreErrors, OpenFile, systemError } from './open-file.ts';
 
 /**
  * How a file is opened.
@@ -32,10 +32,10 @@ export class FileStorage extends OpenFile {
   static open(path: string, mode: FileMode, calls: FileCalls = systemCalls): FileStorage {
     const { descriptor, created } = openDescriptor(path, mode, calls);
     try {
-      refuseIrregular(calls.stat(descriptor));
-    } catch (cause) {
-      calls.close(descriptor);
-      throw new StorageError('open', path, cause);
+      callOnPath('open', path, () => refuseIrregular(calls.stat(descriptor)));
+    } catch (error) {
+      ignoreErrors(() => calls.close(descriptor));
+      throw error;
     }
     return new FileStorage(path, descriptor, calls, created);
   }
@@ -45,16 +45,14 @@ function openDescriptor(path: string, mode: FileMode, calls: FileCalls): { descr
   const { O_RDONLY, O_RDWR, O_CREAT, O_NONBLOCK = 0, O_NOCTTY = 0 } = fs.constants;
   // Opening a FIFO waits for its other end, and opening a terminal may adopt it, before we can see that it is no file.
   const flags = (mode === 'read' ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY;
+  const open = (extraFlags: number) => callOnPath('open', path, () => calls.open(path, flags | extraFlags, 0o666));
   try {
-    return { descriptor: calls.open(path, flags, 0o666), created: false };
-  } catch (cause) {
-    if (mode !== 'create' || !hasCode(cause, 'ENOENT')) throw new StorageError('open', path, cause);
+    return { descriptor: open(0), created: false };
+  } catch (error) {
+    const isAbsent = error instanceof StorageError && error.systemCode === 'ENOENT';
+    if (mode !== 'create' || !isAbsent) throw error;
   }
-  try {
-    return { descriptor: calls.open(path, flags | O_CREAT, 0o666), created: true };
-  } catch (cause) {
-    throw new StorageError('open', path, cause);
-  }
+  return { descriptor: open(O_CREAT), created: true };
 }
 
 /** Only a regular file has a size that can be trusted and positions that can be read again. */

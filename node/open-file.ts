@@ -127,7 +127,8 @@ export class OpenFile implements Storage {
     try {
       this.calls.close(descriptor);
     } catch (cause) {
-      throw new StorageError('close', this.label, cause);
+      // A signal came between; it is closed all the same.
+      if (!hasCode(cause, 'EINTR')) throw new StorageError('close', this.label, cause);
     }
   }
 

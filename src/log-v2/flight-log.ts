@@ -327,7 +327,7 @@ export class FlightLog {
   appendFrames(frames: Uint8Array): void {
     if (this.#end !== undefined) throw this.#end;
     this.#journal.append(frames);
-    this.#writeHints();
+    this.#tryToWriteHints();
   }
 
   /**
@@ -414,7 +414,7 @@ export class FlightLog {
       index += run;
       this.#position = (this.#position + run) % this.capacity;
       this.#hintsBehind += run;
-      if (this.#hintsBehind >= HINT_INTERVAL) this.#writeHints();
+      if (this.#hintsBehind >= HINT_INTERVAL) this.#tryToWriteHints();
     }
   }
 
@@ -434,6 +434,13 @@ export class FlightLog {
     const held = this.#rows.length / FLIGHT_RECORD_WORDS;
     if (held >= records) return;
     this.#rows = new Int32Array(Math.min(BATCH_RECORDS, Math.max(records, 2 * held)) * FLIGHT_RECORD_WORDS);
+  }
+
+  /** Nobody relies on hints: what was appended counts, whether or not they could be written. */
+  #tryToWriteHints(): void {
+    try {
+      this.#writeHints();
+    } catch {}
   }
 
   #writeHints(): void {
