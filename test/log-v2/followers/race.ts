@@ -4,9 +4,6 @@ import { Worker } from 'node:worker_threads';
 import { flightLogBytes } from '../../../src/log-v2/index.ts';
 import { CONTROL, COUNTS, HEAD } from './words.mjs';
 
-/** How often a careless follower looks at the commit. */
-type CarelessReading = 'never' | 'once';
-
 export interface RaceOptions {
   readonly reads: number;
   readonly seed: number;
@@ -15,8 +12,8 @@ export interface RaceOptions {
   /** A file to be made, for followers that read it by calls; otherwise all share memory. */
   readonly file?: string;
   readonly access?: 'mapped' | 'plain';
-  /** Of a follower that is to be caught; that of the log if it is left out. */
-  readonly reading?: CarelessReading;
+  /** Whether the followers are such that look at no commit and no sum, and have to be caught. */
+  readonly isCareless?: boolean;
   /** The build that the threads load, with a slash at the end. */
   readonly modules: string;
   readonly worker: string;
@@ -45,13 +42,13 @@ interface Message {
   readonly words?: readonly number[];
 }
 
-/** Runs until the followers have read so often, and has them all come to the end then. */
+/** Runs until the followers have read so often, or wrongly, and has them all come to the end then. */
 export async function runRace(options: RaceOptions): Promise<RaceResult> {
-  const { seed, capacity, followers, reads, file, access = 'mapped', reading, modules, worker } = options;
+  const { seed, capacity, followers, reads, file, access = 'mapped', isCareless = false, modules, worker } = options;
   const memory = new SharedArrayBuffer(flightLogBytes({ capacity, metadata: { tool: 'test' } }));
   const control = new SharedArrayBuffer(4 * CONTROL.WORDS);
   const shared = new SharedArrayBuffer(8 * (HEAD + 1 + followers * COUNTS.length));
-  const data = { modules, seed, capacity, memory, file, access, reading, control, counts: shared };
+  const data = { modules, seed, capacity, memory, file, access, isCareless, control, counts: shared };
   const messages: Message[] = [];
   const threads = Array.from({ length: followers + 1 }, (_, index) => {
     const role = index === followers ? 'writer' : 'follower';
@@ -63,9 +60,9 @@ export async function runRace(options: RaceOptions): Promise<RaceResult> {
   const words = new Int32Array(control);
   const counts = new Float64Array(shared);
   const timer = setInterval(() => {
-    const done = sum(counts, followers).reads;
-    options.progress?.(done);
-    if (done >= reads) Atomics.store(words, CONTROL.STOP, 1);
+    const done = sum(counts, followers);
+    options.progress?.(done.reads);
+    if (done.reads >= reads || done.wrong > 0) Atomics.store(words, CONTROL.STOP, 1);
   }, LOOK_MS);
   try {
     await ends;

@@ -6,17 +6,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { CONTROL, COUNTS, HEAD, wordOf } from './words.mjs';
 
-const { role, modules, seed, capacity, memory, file, access, reading, index } = workerData;
-const {
-  BODY_START,
-  BODY_WORDS,
-  FLIGHT_RECORD_WORDS,
-  FlightFollower,
-  FlightLog,
-  MemoryMedium,
-  readSuperblock,
-  RecordWord,
-} = await import(`${modules}src/log-v2/index.js`);
+const { role, modules, seed, capacity, memory, file, access, isCareless, index } = workerData;
+const { BODY_START, BODY_WORDS, FLIGHT_RECORD_WORDS, FlightFollower, FlightLog, MemoryMedium, readSuperblock } =
+  await import(`${modules}src/log-v2/index.js`);
 const control = new Int32Array(workerData.control);
 const counts = new Float64Array(workerData.counts);
 
@@ -74,7 +66,7 @@ async function follow() {
   Atomics.wait(control, CONTROL.READY, 0);
   const storage = await openStorage();
   const own = counts.subarray(HEAD + 1 + index * COUNTS.length, HEAD + 1 + (index + 1) * COUNTS.length);
-  const follower = reading === undefined ? followerOf(storage) : new CarelessFollower(storage);
+  const follower = isCareless ? new CarelessFollower(storage) : followerOf(storage);
   let left = LAST_LOOKS;
   while (left > 0 && !(hasEnded() && follower.nextSequence > counts[HEAD])) {
     if (hasEnded()) left -= 1;
@@ -155,10 +147,8 @@ class CarelessFollower {
 
   poll() {
     const start = this.#start + ((this.nextSequence - 1) % capacity) * FLIGHT_RECORD_WORDS;
-    const before = Atomics.load(this.#words, start + RecordWord.COMMIT);
     for (let word = 0; word < FLIGHT_RECORD_WORDS; word += 1) this.#row[word] = this.#words[start + word];
     const sequence = this.#row[0] + this.#row[1] * 2 ** 32;
-    if (reading === 'once' && before === 0) return undefined;
     if (sequence < this.nextSequence) return undefined;
     if (sequence > this.nextSequence) {
       const count = Math.max(1, sequence - capacity + 1 - this.nextSequence);
