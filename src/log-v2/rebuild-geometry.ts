@@ -8,7 +8,7 @@ import type { FoundRecords } from './rebuild-evidence.ts';
 export interface SlotsGuess {
   readonly slotsOffset: number;
   readonly capacity: number;
-  /** Records of two turns leave no other capacity. */
+  /** The records leave no other capacity. */
   readonly isCapacityKnown: boolean;
   /** What lies at positions of lower numbers is the log's. */
   readonly isWindowKnown: boolean;
@@ -17,13 +17,15 @@ export interface SlotsGuess {
 const RECORDS_PER_PAGE = PAGE_BYTES / FLIGHT_RECORD_BYTES;
 /** Pages before the first record that may hold slots whose records are all lost. */
 const MAX_PAGES_BEFORE = 4_096;
+/** A ring holds records of two turns, and some older ones where newer ones were lost; more are somebody's invention. */
+const MAX_TURNS = 256;
 
 /**
  * The record s lies at place o + (s − 1) mod c, with o the first place of the slots and c the capacity. So place − (s − 1)
- * is o − c · turn: the same for all records of one turn of the ring, and c less for those of the next.
+ * is o − c · turn, and c divides what it differs from o by, for every record.
  *
  * @param knownOffset of the slots, where the metadata tells it.
- * @param end where something else begins; undefined if nobody knows, and then no more room is taken than records need.
+ * @param end where something else seems to begin; undefined if nobody knows.
  * @returns undefined if the records lie nowhere that makes sense.
  */
 export function guessSlots(
@@ -31,39 +33,36 @@ export function guessSlots(
   knownOffset: number | undefined,
   end: number | undefined,
 ): SlotsGuess | undefined {
-  const [first, last] = placesOf(records);
-  const turns = commonTurns(records);
-  const room = end === undefined ? undefined : Math.floor(end / FLIGHT_RECORD_BYTES);
-  const [newestTurn, olderTurn] = turns;
-  if (newestTurn === undefined) return undefined;
-  const step = olderTurn === undefined ? undefined : olderTurn - newestTurn;
-  const origins = knownOffset === undefined ? originsBefore(first) : [knownOffset / FLIGHT_RECORD_BYTES];
-  for (const origin of origins) {
-    const capacity = capacityFor(origin, newestTurn, step, last - origin + 1, room && room - origin);
-    if (capacity === undefined) continue;
-    const isCapacityKnown = step !== undefined;
-    const isWindowKnown = isCapacityKnown || room !== undefined || origin === newestTurn;
-    return { slotsOffset: origin * FLIGHT_RECORD_BYTES, capacity, isCapacityKnown, isWindowKnown };
+  const [first, last] = [records.places[0], records.places[records.count - 1]];
+  const turns = turnsOf(records);
+  // A file that was cut short has less room than its ring had.
+  const room =
+    end === undefined || end < (last + 1) * FLIGHT_RECORD_BYTES ? undefined : Math.floor(end / FLIGHT_RECORD_BYTES);
+  for (const mayLeaveOut of [false, true]) {
+    const origins = knownOffset === undefined ? originsBefore(first) : [knownOffset / FLIGHT_RECORD_BYTES];
+    for (const origin of origins) {
+      const least = last - origin + 1;
+      const measure = commonMeasure(origin, turns, least, mayLeaveOut);
+      if (measure === undefined) continue;
+      const capacity = capacityFor(measure, least, room && room - origin);
+      if (capacity === undefined) continue;
+      const isCapacityKnown = measure > 0 && measure < 2 * least;
+      const isWindowKnown = isCapacityKnown || room !== undefined || measure === 0;
+      return { slotsOffset: origin * FLIGHT_RECORD_BYTES, capacity, isCapacityKnown, isWindowKnown };
+    }
   }
   return undefined;
 }
 
-function placesOf({ places, count }: FoundRecords): [first: number, last: number] {
-  return [places[0], places[count - 1]];
-}
-
-/** The newest turn that has records of any number, and the one before it; records that were moved are outliers. */
-function commonTurns({ places, sequences, count }: FoundRecords): number[] {
+/** Where number 1 would lie if the ring were endless, by turn; that of most records first. */
+function turnsOf({ places, sequences, count }: FoundRecords): number[] {
   const times = new Map<number, number>();
   for (let index = 0; index < count; index += 1) {
     const turn = places[index] - (sequences[index] - 1);
     times.set(turn, (times.get(turn) ?? 0) + 1);
   }
   const byFrequency = [...times].sort(([, left], [, right]) => right - left);
-  return byFrequency
-    .slice(0, 2)
-    .map(([turn]) => turn)
-    .sort((left, right) => left - right);
+  return byFrequency.slice(0, MAX_TURNS).map(([turn]) => turn);
 }
 
 /** Places at which slots may begin, the nearest first. */
@@ -77,27 +76,39 @@ function* originsBefore(first: number): Generator<number> {
   }
 }
 
-/** A capacity for which all records of a turn are where they belong. */
-function capacityFor(
+/**
+ * What the capacity has to divide; 0 if the ring was never gone round. Undefined if that is less than the records need.
+ *
+ * @param mayLeaveOut records that no capacity puts where they are: somebody moved them.
+ */
+function commonMeasure(
   origin: number,
-  turn: number,
-  step: number | undefined,
+  turns: readonly number[],
   least: number,
-  room: number | undefined,
+  mayLeaveOut: boolean,
 ): number | undefined {
-  const most = Math.min(MAX_CAPACITY, room ?? MAX_CAPACITY);
-  const distance = origin - turn;
-  if (distance < 0 || least > most) return undefined;
-  if (step !== undefined) {
-    const fits = step >= least && step <= most && distance % step === 0;
-    return fits ? step : undefined;
+  let measure = 0;
+  for (const [index, turn] of turns.entries()) {
+    const distance = origin - turn;
+    const next = distance < 0 ? 1 : greatestCommonDivisor(measure, distance);
+    if (distance >= 0 && (next === 0 || next >= least)) measure = next;
+    else if (!mayLeaveOut || index === 0) return undefined;
   }
-  // The ring was never gone round, so nothing depends on its size.
-  if (distance === 0) return room === undefined ? least : most;
-  const largest = Math.min(most, distance);
-  for (let each = 0; each <= largest - least; each += 1) {
-    const value = room === undefined ? least + each : largest - each;
-    if (distance % value === 0) return value;
-  }
+  return measure;
+}
+
+function greatestCommonDivisor(left: number, right: number): number {
+  let [one, other] = [left, right];
+  while (other !== 0) [one, other] = [other, one % other];
+  return one;
+}
+
+/** A divisor of the measure that the records fit in: the largest for which there is room, or else the smallest. */
+function capacityFor(measure: number, least: number, room: number | undefined): number | undefined {
+  const most = Math.min(MAX_CAPACITY, room ?? 0);
+  // Nothing depends on the size of a ring that was never gone round.
+  if (measure === 0) return Math.max(least, most);
+  for (let value = Math.min(most, measure); value >= least; value -= 1) if (measure % value === 0) return value;
+  for (let value = least; value <= Math.min(MAX_CAPACITY, measure); value += 1) if (measure % value === 0) return value;
   return undefined;
 }

@@ -65,6 +65,57 @@ describe('a log without superblocks', () => {
     );
   });
 
+  test('that is damaged elsewhere too: every record that is not hit is read, and nothing else', () => {
+    const hit = fc.record({
+      at: fc.double({ min: 0, max: 1, noNaN: true }),
+      bytes: fc.integer({ min: 1, max: 6_000 }),
+      value: fc.integer({ min: 0, max: 255 }),
+    });
+    const cut = fc.option(fc.double({ min: 0.3, max: 1, noNaN: true }), { nil: 1 });
+    fc.assert(
+      fc.property(history, fc.array(hit, { maxLength: 4 }), cut, (made, hits, left) => {
+        const whole = makeLog(made);
+        const { columns, superblock } = scanFlightLog(new MemoryStorage(whole.slice()));
+        const bytes = whole.slice(0, Math.ceil(whole.length * left));
+        bytes.fill(0xa5, 0, 2 * PAGE_BYTES);
+        for (const { at, bytes: length, value } of hits) {
+          const start = Math.floor(at * bytes.length);
+          bytes.fill(value, start, start + length);
+        }
+        const { slotsOffset } = superblock.geometry;
+        const untouched = [...columns.sequence].filter((_, index) => {
+          const start = slotsOffset + columns.position[index] * 128;
+          const isWithin = start + 128 <= bytes.length;
+          return isWithin && whole.subarray(start, start + 128).every((byte, offset) => bytes[start + offset] === byte);
+        });
+        const rebuilt = rebuildFlightLog(new MemoryStorage(bytes));
+        expect([...(rebuilt === undefined ? [] : scanFlightLog(rebuilt.storage).columns.sequence)]).toEqual(untouched);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('whose records somebody copied to other places: they are read where they belong', () => {
+    const copies = fc.array(fc.tuple(fc.nat({ max: 19 }), fc.nat({ max: 19 })), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(fc.integer({ min: 30, max: 90 }), copies, (records, moved) => {
+        const bytes = makeLog({
+          ...{ capacity: 20, records, firstSequence: 1, journalBytes: 0, noteBytes: 0, reopenings: 0 },
+        });
+        const whole = scanFlightLog(new MemoryStorage(bytes.slice()));
+        const slotAt = (position: number) => whole.superblock.geometry.slotsOffset + 128 * position;
+        for (const [from, to] of moved) bytes.copyWithin(slotAt(to), slotAt(from), slotAt(from + 1));
+        const expected = scanFlightLog(new MemoryStorage(bytes.slice()));
+        bytes.fill(0, 0, 2 * PAGE_BYTES);
+        const rebuilt = rebuildFlightLog(new MemoryStorage(bytes));
+        const scan = scanFlightLog(rebuilt?.storage ?? new MemoryStorage());
+        expect([...scan.columns.sequence]).toEqual([...expected.columns.sequence]);
+        expect(scan.loss).toEqual(expected.loss);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
   test('of which nothing is a record is none', () => {
     const bytes = fc.uint8Array({ minLength: 0, maxLength: 40_000 });
     fc.assert(
