@@ -29,9 +29,10 @@ interface Problem {
 }
 
 const AFTER_HELP = `
-A line for each thing that was found, then a summary by kind. "information" is part of a log's normal life and leaves the
-exit code at 0: that it has wrapped, that a v2 log was not closed because its writer is at work or was killed, and that
-what was published last was then never observed. Of a v1 log that is a warning: nothing in it tells whether more is gone.
+A line for each thing that was found, then a summary by kind. "information" is part of a log's normal life and leaves
+the exit code at 0: that it has wrapped, that a v2 log was not closed because its writer is at work or was killed, and
+that what was published last was then never observed. Of a v1 log that is a warning: nothing in it tells whether more is
+gone.
 Exit codes: 0 nothing is wrong, 3 something is (a warning, or damage), 2 no log.
 
 Example:
