@@ -25,11 +25,34 @@ export interface TailStart {
   readonly last?: number | undefined;
 }
 
+/** What is followed, a log or a set of them. */
+export interface Tail {
+  /** The number that comes next. */
+  readonly nextSequence: number;
+  /** The newest number that was used, looked up afresh. */
+  newestSequence(): number;
+  /** What there is to see now up to the number `newest`, oldest first; empty if there is nothing new. */
+  look(newest: number): TailEvent[];
+  /**
+   * The newest number, if the last writer closed it. What was written before that can be seen by whoever looks after
+   * this.
+   */
+  closedAt(): number | undefined;
+  /**
+   * Passes over what will not come any more, up to the next record that is there, or up to `newest`. A follower waits
+   * where it sees nothing beyond; whoever knows that there is no writer need not.
+   */
+  passMissing(newest: number): Gap | undefined;
+  /** Whether the name belongs to something else now. */
+  isReplaced(): boolean;
+  close(): void;
+}
+
 /** What one look takes at most. */
 const MOST_EVENTS = 4_096;
 
 /** Follows one file. Reads positions of it and maps nothing, so that a file that is cut short kills nobody. */
-export class LogTail {
+export class LogTail implements Tail {
   readonly #storage: Storage;
   readonly #path: string;
   /** Which file had the name when it was opened, as far as that can be told. */
@@ -66,17 +89,14 @@ export class LogTail {
     }
   }
 
-  /** The number that comes next. */
   get nextSequence(): number {
     return this.#follower.nextSequence;
   }
 
-  /** The newest number that was used, looked up afresh. */
   newestSequence(): number {
     return FlightReader.open(this.#storage).newestSequence;
   }
 
-  /** What there is to see now up to the number `newest`, oldest first; empty if there is nothing new. */
   look(newest: number): TailEvent[] {
     const events: TailEvent[] = [];
     for (let count = 0; count < MOST_EVENTS && this.nextSequence <= newest; count += 1) {
@@ -90,19 +110,12 @@ export class LogTail {
     return events;
   }
 
-  /**
-   * The newest number, if the last writer closed the log; it was synced then. What was written before that can be seen by
-   * whoever looks after this.
-   */
+  /** It was synced when it was closed. */
   closedAt(): number | undefined {
     const { state, syncedSequence } = readSuperblock(this.#storage).superblock;
     return state === LogState.CLOSED ? syncedSequence : undefined;
   }
 
-  /**
-   * Passes over what will not come any more, up to the next record that is there, or up to `newest`. A follower waits
-   * where it sees nothing beyond; whoever knows that there is no writer need not.
-   */
   passMissing(newest: number): Gap | undefined {
     const first = this.nextSequence;
     if (first > newest) return undefined;
@@ -114,7 +127,6 @@ export class LogTail {
     return { kind: isLapped ? 'lapped' : 'lost', firstSequence: first, lastSequence: next - 1 };
   }
 
-  /** Whether the name belongs to another log now. */
   isReplaced(): boolean {
     const file = fileNamed(this.#path);
     if (file === this.#file || file === NO_FILE) return false;
@@ -159,7 +171,7 @@ function refuseRingLog(storage: Storage): void {
 const NO_FILE = '';
 
 /** Which file a name belongs to. */
-function fileNamed(path: string): string {
+export function fileNamed(path: string): string {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stats === undefined ? NO_FILE : `${stats.dev}:${stats.ino}`;
 }

@@ -7,17 +7,18 @@ import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { STANDARD_INPUT } from '../log-source.ts';
-import { type Gap, LogTail, type TailEvent, type TailStart } from '../log-tail.ts';
+import type { Gap, Tail, TailEvent, TailStart } from '../log-tail.ts';
 import { integer } from '../options.ts';
 import { recordJson, recordText } from '../render/record-line.ts';
 import { count, plural, printable } from '../render/text.ts';
+import { openTail } from '../set-tail.ts';
 
 const AFTER_HELP = `
 Lines are those of vrrl dump, from the oldest record that is there unless --from or --last says otherwise. Records that
 the writer overwrote before they were read, and records that are lost, are reported where they are missing: on standard
 error, or with --json as an object with a member "event" (spec/tail-event.schema.json) among the records.
 It ends when the writer closes the log and all was printed. A writer that was killed closes nothing: the next one may go
-on, and tail with it; --idle-ms ends the wait.
+on, and tail with it; --idle-ms ends the wait. Of a set of logs (record --rotate) it prints one after the other.
 Exit codes: 0 nothing was missed, 3 something was overwritten unread or lost, 2 no log that can be followed.
 
 Examples:
@@ -31,7 +32,7 @@ export const addTail: AddCommand = (program, context) => {
   program
     .command('tail')
     .description('print the records of a v2 log as its writer appends them; exit 3 if any were missed')
-    .argument('<log>', 'log file')
+    .argument('<log>', 'log file, or the manifest of a set of logs')
     .option('--from <n>', 'begin with this sequence number', integer(1, Number.MAX_SAFE_INTEGER - 1))
     .option('--last <n>', 'begin with so many of the newest records', integer(0, Number.MAX_SAFE_INTEGER - 1))
     .option('--no-follow', 'print what is there now, and end')
@@ -108,10 +109,10 @@ class Following {
   }
 
   /** Opens the log, with `--retry` when there is one. */
-  async #open(start: TailStart): Promise<LogTail> {
+  async #open(start: TailStart): Promise<Tail> {
     for (let isFirst = true; ; isFirst = false) {
       try {
-        return LogTail.open(this.#path, start);
+        return openTail(this.#path, start);
       } catch (error) {
         const mayCome = error instanceof StorageError && error.systemCode === 'ENOENT' && this.#options.retry === true;
         if (!mayCome || this.#pace.isOver()) throw error;
@@ -122,7 +123,7 @@ class Following {
   }
 
   /** Prints what comes; why it ended, or undefined if there is another log of that name. */
-  async #follow(tail: LogTail): Promise<string | undefined> {
+  async #follow(tail: Tail): Promise<string | undefined> {
     const isRetrying = this.#options.retry === true;
     for (;;) {
       await this.#printNews(tail);
@@ -139,7 +140,7 @@ class Following {
   }
 
   /** Prints what is there now, and nothing that comes meanwhile. */
-  async #printAll(tail: LogTail): Promise<string> {
+  async #printAll(tail: Tail): Promise<string> {
     const newest = tail.newestSequence();
     await this.#printNews(tail, newest);
     // Whatever does not show itself then is being overwritten, or lost.
@@ -149,7 +150,7 @@ class Following {
   }
 
   /** Everything up to `newest`, what is not there as gaps. */
-  async #printRest(tail: LogTail, newest: number): Promise<void> {
+  async #printRest(tail: Tail, newest: number): Promise<void> {
     for (;;) {
       await this.#printNews(tail, newest);
       const gap = tail.passMissing(newest);
@@ -159,7 +160,7 @@ class Following {
   }
 
   /** Prints until there is nothing new, or what comes next is beyond `newest`; how much there was. */
-  async #printNews(tail: LogTail, newest: number = Number.POSITIVE_INFINITY): Promise<number> {
+  async #printNews(tail: Tail, newest: number = Number.POSITIVE_INFINITY): Promise<number> {
     let total = 0;
     for (;;) {
       const events = tail.look(newest);

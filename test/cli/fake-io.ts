@@ -6,7 +6,7 @@ import { runCli } from '../../cli/program.ts';
 
 export interface FakeOptions {
   /** What is on standard input, in these pieces. Nothing: reading it fails the test. */
-  readonly input?: readonly (string | Uint8Array)[];
+  readonly input?: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
   readonly env?: Readonly<Record<string, string>>;
   /** Whether standard output is a terminal. Standard error never is: a progress bar would write to the real one. */
   readonly terminal?: boolean;
@@ -74,5 +74,5 @@ export async function vrrlJson(argv: readonly string[], options: FakeOptions = {
 
 async function* inputOf(pieces: FakeOptions['input']): AsyncGenerator<Uint8Array> {
   if (pieces === undefined) throw new Error('standard input was read, though nothing is on it');
-  for (const piece of pieces) yield typeof piece === 'string' ? Buffer.from(piece) : piece;
+  for await (const piece of pieces) yield typeof piece === 'string' ? Buffer.from(piece) : piece;
 }

@@ -83,6 +83,12 @@ async function story(...argv: string[]): Promise<(number | string)[]> {
 
 const range = (from: number, to: number) => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 
+/** The numbers of a gap. */
+function expand(gap: string): number[] {
+  const [first, last] = gap.replace(/^\w+ /, '').split('-').map(Number);
+  return range(first, last);
+}
+
 describe('tail of a log that is closed', () => {
   test('prints what dump prints, and ends', async () => {
     const { file, log } = create(64);
@@ -149,11 +155,6 @@ describe('tail of a log that is closed', () => {
       { numRuns: 60 },
     );
   });
-
-  const expand = (gap: string) => {
-    const [first, last] = gap.replace(/^\w+ /, '').split('-').map(Number);
-    return range(first, last);
-  };
 });
 
 /** Where its records are. */
@@ -283,6 +284,81 @@ describe('tail --retry', () => {
     const { exitCode, err } = await vrrl(['tail', folder.at('never.vrrl'), '--retry', '--idle-ms', '10', '--quiet']);
     expect({ exitCode, err }).toMatchObject({ exitCode: 2, err: expect.stringContaining('ENOENT') });
   });
+});
+
+describe('tail of a set of logs', () => {
+  const rotating = (name: string, ...more: string[]) => {
+    return ['record', folder.at(name), '--slots', '-', '--backend', 'reference', '--rotate', '10', '--quiet', ...more];
+  };
+  const logsOf = (name: string): string[] => {
+    const names = fs.readdirSync(folder.at('')).filter((each) => new RegExp(`^${name}\\.[0-9]+$`).test(each));
+    return names.sort().map((each) => folder.at(each));
+  };
+
+  test('prints what dump prints, over all of them', async () => {
+    // Twelve epochs of four records: two in a log.
+    expect((await vrrl(rotating('set.vrrl'), { input: [additions(12, 3)] })).exitCode).toBe(0);
+    const file = folder.at('set.vrrl');
+    expect(logsOf('set.vrrl').length).toBeGreaterThan(3);
+    const dumped = await vrrl(['dump', file, '--json']);
+    for (const options of [[], ['--no-follow'], ['--from', '1'], ['--last', '48']]) {
+      const tailed = await vrrl(['tail', file, '--json', ...options]);
+      expect({ exitCode: tailed.exitCode, out: tailed.out }).toEqual({ exitCode: 0, out: dumped.out });
+    }
+    expect(await story(file, '--last', '20')).toEqual(range(29, 48));
+    expect(await story(file, '--from', '40')).toEqual(range(40, 48));
+  });
+
+  test('a log that is missing, and one that is cut short, are gaps', async () => {
+    await vrrl(rotating('holes.vrrl'), { input: [additions(12, 3)] });
+    const [, second, , fourth] = logsOf('holes.vrrl');
+    // It has records 25 to 32: 31 and 32 lie at its beginning.
+    fs.rmSync(second);
+    fs.truncateSync(fourth, slotsOffset(fourth) + 128 * 3);
+    const told = await story(folder.at('holes.vrrl'));
+    const dumped = await vrrl(['dump', folder.at('holes.vrrl'), '--json']);
+    expect(told.filter((each) => typeof each === 'number')).toEqual(storyOf(dumped.out));
+    expect(told.flatMap((each) => (typeof each === 'number' ? [each] : expand(each)))).toEqual(range(1, 48));
+    expect(told.filter((each) => typeof each === 'string')).toEqual(['lost 9-16', 'lost 25-30']);
+  });
+
+  test('what the writer kept no more was overwritten, if it was asked for', async () => {
+    await vrrl(rotating('kept.vrrl', '--keep', '2'), { input: [additions(12, 3)] });
+    const told = await story(folder.at('kept.vrrl'));
+    expect(told.at(-1)).toBe(48);
+    const [first] = told.map(Number);
+    expect(await story(folder.at('kept.vrrl'), '--from', '3')).toEqual([`lapped 3-${first - 1}`, ...told]);
+  });
+
+  test.each([
+    ['all logs', []],
+    ['the newest three', ['--keep', '3']],
+  ])('goes from log to log with its writer, who keeps %s', async (_, keep) => {
+    const name = `live-${keep.length}.vrrl`;
+    let tail: Tail | undefined;
+    const waitFor = async (told: number) => {
+      if (told === 0) return;
+      await expect.poll(() => fs.existsSync(folder.at(name)), { timeout: 20_000 }).toBe(true);
+      tail ??= new Tail([folder.at(name), '--from', '1']);
+      await tail.told(told);
+    };
+    const run = await vrrl(rotating(name, ...keep), { input: slowly(12, 3, waitFor) });
+    expect(run.exitCode).toBe(0);
+    expect((await tail?.ended)?.exitCode).toBe(0);
+    expect(storyOf(tail?.out ?? '')).toEqual(range(1, 48));
+  });
+
+  /** Batches of additions, each when the one before it was waited for. */
+  async function* slowly(
+    epochs: number,
+    slots: number,
+    waitFor: (records: number) => Promise<unknown>,
+  ): AsyncGenerator<string> {
+    for (let epoch = 0; epoch < epochs; epoch += 1) {
+      await waitFor(epoch * (slots + 1));
+      yield additions(1, slots);
+    }
+  }
 });
 
 describe('tail refuses', () => {
