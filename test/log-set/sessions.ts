@@ -91,7 +91,7 @@ async function recordOne(session: Session, path: string): Promise<void> {
 }
 
 /** The journal is as small as it can be, so that it often is what is full first. */
-async function recordSet(session: Session, path: string): Promise<void> {
+export async function recordSet(session: Session, path: string, onEpoch?: () => void): Promise<void> {
   const backend = backendOf(session);
   const { recordsPerLog } = session;
   const options = { recordsPerLog, layout: layoutOf(backend), metadata: metadataOf(backend) };
@@ -108,14 +108,18 @@ async function recordSet(session: Session, path: string): Promise<void> {
     },
   });
   logOf().attach(running);
-  await play(session, running);
-  logOf().close();
+  try {
+    await play(session, running, onEpoch);
+  } finally {
+    logOf().close();
+  }
 }
 
-async function play({ epochs, tail }: Session, running: RecordingSession): Promise<void> {
+async function play({ epochs, tail }: Session, running: RecordingSession, onEpoch?: () => void): Promise<void> {
   for (const [tag, calls] of epochs.entries()) {
     for (const slots of calls) await running.publish(slots);
     await running.endEpoch({ tag });
+    onEpoch?.();
   }
   await running.publish(tail);
   running.finish();

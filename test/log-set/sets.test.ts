@@ -5,10 +5,13 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openRecording } from '../../node/recording-files.ts';
+import { VrrlError } from '../../src/base/errors.ts';
+import { Opcode } from '../../src/protocol/index.ts';
 import { knownArguments, type ReadLog } from '../../src/reading/index.ts';
+import { planReplay } from '../../src/replay/index.ts';
 import { temporaryFolder } from '../cli/files.ts';
 import { epochsIn } from '../derive/recordings.ts';
-import { recordBoth, type Session, sessions } from './sessions.ts';
+import { recordBoth, recordSet, type Session, sessions } from './sessions.ts';
 
 const folder = temporaryFolder();
 
@@ -57,7 +60,7 @@ test('random sessions, rotated at random sizes, with observations on time and la
         fs.rmSync(at, { recursive: true });
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 16 },
   );
   expect(mostLogs).toBeGreaterThan(2);
 });
@@ -84,6 +87,72 @@ test('every log of a set holds whole epochs, and no more records than it has roo
         fs.rmSync(at, { recursive: true });
       }
     }),
-    { numRuns: 8 },
+    { numRuns: 6 },
+  );
+});
+
+/** Three additions an epoch, and a log has room for two epochs. */
+const STEADY: Session = {
+  recordsPerLog: 9,
+  epochs: Array.from({ length: 6 }, () => [
+    Array.from({ length: 3 }, () => ({ opcode: Opcode.ATOMIC_ADD, args: [1, 165] })),
+  ]),
+  tail: [],
+  isLate: false,
+};
+
+test('where no new log can be made, what was recorded is there, and reads as ended', async () => {
+  const set = folder.at('blocked');
+  let blocked = false;
+  const running = recordSet(STEADY, set, () => {
+    if (!blocked) fs.mkdirSync(`${set}.000002`);
+    blocked = true;
+  });
+  await expect(running).rejects.toThrow('EEXIST');
+  const { log, observations, close } = openRecording(set);
+  try {
+    expect(log.findings).toEqual([]);
+    expect(log.columns.length).toBe(8);
+    expect(observations?.epochCount).toBe(2);
+    expect(observations?.cleanEnd).toBe(true);
+  } finally {
+    close();
+  }
+});
+
+test('logs of two recordings in one set contradict each other', async () => {
+  const [one, other] = [folder.at('contradicted'), folder.at('contradicting')];
+  await recordSet(STEADY, one);
+  const twice = STEADY.epochs.map((calls) => calls.map((slots) => slots.map((slot) => ({ ...slot, args: [2, 165] }))));
+  await recordSet({ ...STEADY, epochs: twice }, other);
+  fs.copyFileSync(`${other}.000002`, `${one}.000002`);
+  const [manifest, otherManifest] = [one, other].map((file) => JSON.parse(fs.readFileSync(file, 'utf8')));
+  manifest.logs[1].id = otherManifest.logs[1].id;
+  fs.writeFileSync(one, JSON.stringify(manifest));
+  const { log, close } = openRecording(one);
+  close();
+  expect(log.lost).toBe(0);
+  expect(log.findings.map(({ kind }) => kind)).toEqual(['logContradiction', 'logContradiction']);
+});
+
+test('a manifest in which bytes were changed is refused, or what it names is read or missed', async () => {
+  const set = folder.at('changed');
+  await recordSet(STEADY, set);
+  const manifest = fs.readFileSync(set);
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(manifest.length - 1), fc.nat(255)), { maxLength: 4 }), (changes) => {
+      const bytes = Uint8Array.from(manifest);
+      for (const [position, byte] of changes) bytes[position] = byte;
+      fs.writeFileSync(set, bytes);
+      try {
+        const { log, observations, close } = openRecording(set);
+        expect(log.columns.length + log.lost).toBe(log.capacity);
+        planReplay({ log, ...(observations === undefined ? {} : { observations }) });
+        close();
+      } catch (error) {
+        expect(error).toBeInstanceOf(VrrlError);
+      }
+    }),
+    { numRuns: 200 },
   );
 });
