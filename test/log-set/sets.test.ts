@@ -4,8 +4,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { FileStorage } from '../../node/file-storage.ts';
 import { openRecording } from '../../node/recording-files.ts';
 import { VrrlError } from '../../src/base/errors.ts';
+import { readSuperblock } from '../../src/log-v2/index.ts';
+import { FRAME_HEADER_BYTES } from '../../src/observe/index.ts';
 import { Opcode } from '../../src/protocol/index.ts';
 import { knownArguments, type ReadLog } from '../../src/reading/index.ts';
 import { planReplay } from '../../src/replay/index.ts';
@@ -155,4 +158,37 @@ test('a manifest in which bytes were changed is refused, or what it names is rea
     }),
     { numRuns: 200 },
   );
+});
+
+test('a journal that is full is a reason to rotate, so that nothing that was seen is written over', async () => {
+  const set = folder.at('many-epochs');
+  const epochs = Array.from({ length: 200 }, () => [[{ opcode: Opcode.ATOMIC_ADD, args: [1, 165] }]]);
+  await recordSet({ ...STEADY, recordsPerLog: 1_000, epochs }, set);
+  const { observations, files, close } = openRecording(set);
+  try {
+    expect(files.length - 1).toBeGreaterThan(1);
+    expect(observations?.epochCount).toBe(epochs.length);
+    expect(observations?.overwrittenEpochs).toBe(0);
+    for (const index of epochs.keys()) expect(observations?.stateKnown(index)).toBe(true);
+  } finally {
+    close();
+  }
+});
+
+test('where a log has lost its base, its first epoch starts from what the log before it ended with', async () => {
+  const set = folder.at('baseless');
+  await recordSet(STEADY, set);
+  const storage = FileStorage.open(`${set}.000002`, 'readWrite');
+  const { journalOffset } = readSuperblock(storage).superblock.geometry;
+  storage.writeAt(new Uint8Array(64).fill(0x55), journalOffset + FRAME_HEADER_BYTES);
+  storage.close();
+  const { log, observations, close } = openRecording(set);
+  try {
+    expect(observations?.epoch(2).stateKnown).toBe(false);
+    expect(observations?.stateBeforeKnown(2)).toBe(true);
+    expect(observations?.wordsBefore(2)).toEqual(observations?.wordsAfter(1));
+    expect(log.findings.length).toBeGreaterThan(0);
+  } finally {
+    close();
+  }
 });
