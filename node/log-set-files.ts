@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { VrrlError } from '../src/base/errors.ts';
+import { InputError, VrrlError } from '../src/base/errors.ts';
 import type { ScanOptions } from '../src/log/index.ts';
 import { type Id, readSuperblock } from '../src/log-v2/index.ts';
 import {
@@ -132,6 +132,22 @@ export function logsOfSet(manifestPath: string): string[] {
     .map(({ file }) => file)
     .filter((file) => isLogFile(besideOf(manifestPath, file), isFlightLog));
   return [...new Set([...listed, ...left])].map((file) => besideOf(manifestPath, file));
+}
+
+/**
+ * Makes sure that the manifest at a path, if there is one, is the one of a writer whose newest log has this id: another
+ * writer may have put a recording of its own there.
+ *
+ * @throws InputError if it is not.
+ */
+export function refuseReplaced(manifestPath: string, newest: Id): void {
+  if (!fs.existsSync(manifestPath)) return;
+  const found = manifestAt(manifestPath)?.logs.at(-1);
+  if (found?.id.every((word, index) => word === newest[index]) === true) return;
+  throw new InputError(
+    `\`${manifestPath}\` was replaced while it was recorded to`,
+    'record under a name that nobody else uses; the logs beside it can be read alone.',
+  );
 }
 
 /** Undefined if there is none; one without logs if it cannot be used. */

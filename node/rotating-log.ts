@@ -15,7 +15,7 @@ import {
   type WholeRecordSink,
 } from '../src/record/index.ts';
 import { createFlightLogFile } from './flight-log-file.ts';
-import { besideOf, memberName, nextMemberNumber, writeManifest } from './log-set-files.ts';
+import { besideOf, memberName, nextMemberNumber, refuseReplaced, writeManifest } from './log-set-files.ts';
 
 export interface RotatingLogOptions {
   /** Records that a log has room for. */
@@ -172,6 +172,7 @@ export class RotatingLog implements WholeRecordSink, ObservationSink {
       for (const { slots, timestampNs, epoch } of this.#batches) next.log.appendSlots(slots, timestampNs, epoch);
       if (this.#batches.length > 0) next.log.sync();
       old.log.sync();
+      refuseReplaced(this.#path, old.listed.id);
       writeManifest(this.#path, { logs: kept });
     } catch (error) {
       this.#discard(next);

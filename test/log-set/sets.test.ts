@@ -63,7 +63,7 @@ test('random sessions, rotated at random sizes, with observations on time and la
         fs.rmSync(at, { recursive: true });
       }
     }),
-    { numRuns: 16 },
+    { numRuns: 30 },
   );
   expect(mostLogs).toBeGreaterThan(2);
 });
@@ -90,7 +90,7 @@ test('every log of a set holds whole epochs, and no more records than it has roo
         fs.rmSync(at, { recursive: true });
       }
     }),
-    { numRuns: 6 },
+    { numRuns: 10 },
   );
 });
 
@@ -191,4 +191,15 @@ test('where a log has lost its base, its first epoch starts from what the log be
   } finally {
     close();
   }
+});
+
+test('a set that somebody else has put another one in place of is not written over', async () => {
+  const [set, other] = [folder.at('taken'), folder.at('taking')];
+  await recordSet(STEADY, other);
+  const taking = fs.readFileSync(other);
+  await expect(recordSet(STEADY, set, () => fs.writeFileSync(set, taking))).rejects.toThrow('was replaced');
+  expect(fs.readFileSync(set)).toEqual(taking);
+  const { log, close } = openRecording(`${set}.000001`);
+  close();
+  expect(log.columns.length).toBe(8);
 });
