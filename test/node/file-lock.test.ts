@@ -245,9 +245,11 @@ describe('a process by its number', () => {
 
   it('is gone when it was killed and nobody has asked for its end yet', async () => {
     // A shell that goes on as `sleep` never asks what became of its child, which therefore stays a zombie.
-    const child = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
     children.push(child);
     const [pid] = await once(createInterface({ input: child.stdout! }), 'line');
+    await expect.poll(() => fs.readFileSync(`/proc/${child.pid}/comm`, 'utf8')).toBe('sleep\n');
+    process.kill(Number(pid), 'SIGKILL');
     await expect.poll(() => livenessOf({ ...own, pid: Number(pid), startTicks: undefined })).toBe('dead');
     expect(fs.existsSync(`/proc/${pid}`)).toBe(true);
   });
