@@ -57,7 +57,7 @@ export const addRecord: AddCommand = (program, context) => {
     .option('--control-words <n>', 'words of control memory (with --slots)', integer(160, 1 << 24))
     .option('--capacity <n>', 'records that the log keeps before it wraps', integer(1, MAX_CAPACITY), 65_536)
     .addOption(
-      new Option('--rotate <n>', 'a set of logs of n records each, so that no record is overwritten: see --keep')
+      new Option('--rotate <n>', 'make a set of logs of n records each in place of one log that wraps')
         .argParser(integer(1, MAX_CAPACITY))
         .conflicts('capacity'),
     )

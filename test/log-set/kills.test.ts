@@ -42,13 +42,17 @@ async function recordAndKill(manifestPath: string, slots: string, untilLog: numb
   const options = ['--slots', slots, '--backend', 'reference', '--slot-count', '16', '--journal-bytes', '0', '--quiet'];
   const rotation = ['--rotate', String(RECORDS_PER_LOG), ...more];
   const argv = [path.join(ROOT, 'bin/vrrl.js'), 'record', manifestPath, ...options, ...rotation];
-  const child = spawn(process.execPath, argv, { stdio: 'ignore' });
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe'] });
   const exit = once(child, 'exit');
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
   while (newestLog(manifestPath) < untilLog && child.exitCode === null) {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   child.kill('SIGKILL');
-  expect(await exit).toEqual([null, 'SIGKILL']);
+  expect(await exit, said).toEqual([null, 'SIGKILL']);
 }
 
 test('everything that it had recorded is there, and only the epoch in progress is not judged', async () => {
