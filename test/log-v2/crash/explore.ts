@@ -17,7 +17,7 @@ export interface ExploreOptions extends ImageOptions {
 
 /** How much is gone through. An image of a history has its number by one of these, so they have names. */
 export const DEPTHS: Readonly<Record<'short' | 'kills' | 'hunt' | 'long', ExploreOptions>> = {
-  short: { powerImages: 4, partialImages: 2, nestedEvery: 80, goesOnEvery: 3 },
+  short: { powerImages: 3, partialImages: 2, nestedEvery: 96, goesOnEvery: 4 },
   /** Kills between stores alone. */
   kills: { powerImages: 0, partialImages: 0, nestedEvery: 1_000_000, goesOnEvery: 2 },
   /** For those who look for one fault, and not for all there may be: every history to some depth. */
