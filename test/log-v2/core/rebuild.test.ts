@@ -110,7 +110,9 @@ describe('a log without superblocks', () => {
         const rebuilt = rebuildFlightLog(new MemoryStorage(bytes));
         const scan = scanFlightLog(rebuilt?.storage ?? new MemoryStorage());
         expect([...scan.columns.sequence]).toEqual([...expected.columns.sequence]);
-        expect(scan.loss).toEqual(expected.loss);
+        // Records of one turn alone may be those of a larger ring that was cut short; what is lost then is a guess.
+        const turns = new Set([...expected.columns.sequence].map((sequence) => Math.floor((sequence - 1) / 20)));
+        if (turns.size > 1) expect(scan.loss).toEqual(expected.loss);
       }),
       { numRuns: 150 },
     );
