@@ -1,23 +1,18 @@
 /** What came through a pipe, to be read as if it were a file. */
 
 import { InputError } from '../src/base/errors.ts';
-import type { Storage } from '../src/storage/index.ts';
+import { ReadOnlyStorage } from '../src/storage/index.ts';
 
 const PIECE_BYTES = 0x1_0000;
 /** What has never been written to in a log of fixed size is zeros, often most of it: all of those are this one piece. */
 const ZEROS = new Uint8Array(PIECE_BYTES);
 
 /** Holds bytes in pieces, so that nothing is held twice while more of them come. */
-export class InputStorage implements Storage {
-  readonly label: string;
+export class InputStorage extends ReadOnlyStorage {
   readonly #pieces: Uint8Array[] = [];
   /** The piece that is not full yet. */
   #last = new Uint8Array(PIECE_BYTES);
   #size = 0;
-
-  constructor(label: string) {
-    this.label = label;
-  }
 
   /** Adds what has come. */
   push(bytes: Uint8Array): void {
@@ -47,19 +42,9 @@ export class InputStorage implements Storage {
     return Math.max(0, end - position);
   }
 
-  /** @throws InputError: there is nothing to write to. */
-  writeAt(): void {
-    throw readOnly(this.label);
+  protected override refusal(): InputError {
+    return new InputError(`${this.label} can only be read`, 'name a file.');
   }
-
-  /** @throws InputError: there is nothing to write to. */
-  resize(): void {
-    throw readOnly(this.label);
-  }
-
-  sync(): void {}
-
-  close(): void {}
 
   /** Zeros are kept once, and the array that they came in takes the next piece. */
   #keepLast(): void {
@@ -70,8 +55,4 @@ export class InputStorage implements Storage {
     this.#pieces.push(this.#last);
     this.#last = new Uint8Array(PIECE_BYTES);
   }
-}
-
-function readOnly(label: string): InputError {
-  return new InputError(`${label} can only be read`, 'name a file.');
 }

@@ -1,9 +1,8 @@
 /** A recording that goes on from log to log, so that no file's size limits it: spec/log-set.md. */
 
-import { randomFillSync } from 'node:crypto';
 import fs from 'node:fs';
 import { InputError } from '../src/base/errors.ts';
-import type { FlightLog, FlightMetadata, Id } from '../src/log-v2/index.ts';
+import { type FlightLog, type FlightMetadata, randomId } from '../src/log-v2/index.ts';
 import type { EpochObservation, ResolvedLayout } from '../src/observe/index.ts';
 import type { ListedLog } from '../src/reading/index.ts';
 import {
@@ -230,9 +229,4 @@ function endAndClose({ observations, log }: CurrentLog): void {
   } finally {
     log.close();
   }
-}
-
-function randomId(): Id {
-  const [first, second, third, fourth] = randomFillSync(new Uint32Array(4));
-  return [first, second, third, fourth];
 }

@@ -25,7 +25,7 @@ import { checkEntry, type FlightEntry, storeEntry } from './record.ts';
 import { type FlightSlot, HIGH_WORD_SCALE, RecordStore, type StoreListener } from './record-store.ts';
 import { type RecoveredLog, type RecoveryOptions, recoverFlightLog } from './recovery.ts';
 import { type FlightLoss, type FlightScan, type FlightScanOptions, scanFlightLog } from './scan.ts';
-import { type Id, newSuperblockWords, readSuperblock, SuperblockWriter } from './superblock.ts';
+import { type Id, newSuperblockWords, randomId, readSuperblock, SuperblockWriter } from './superblock.ts';
 
 /** What a new log is made of. */
 export interface FlightLogOptions {
@@ -481,9 +481,4 @@ function refuseUsed(medium: Medium, geometry: FlightGeometry): void {
     `\`${medium.label}\` holds ${bytes} bytes already, expected none, or ${geometry.fileBytes} zeros`,
     'name a file that does not exist yet, or remove it first.',
   );
-}
-
-function randomId(): Id {
-  const [first, second, third, fourth] = crypto.getRandomValues(new Uint32Array(4));
-  return [first, second, third, fourth];
 }

@@ -41,4 +41,11 @@ export type { FlightSlot } from './record-store.ts';
 export { type RecoveryOptions, recoverFlightLog, type ScrubbedBytes } from './recovery.ts';
 export { type FlightLoss, type FlightScan, type FlightScanOptions, scanFlightLog, scanFlightLogBytes } from './scan.ts';
 export type { FlightProgress } from './slot-walk.ts';
-export { type FlightLosses, type Id, readSuperblock, type Superblock, type SuperblockRead } from './superblock.ts';
+export {
+  type FlightLosses,
+  type Id,
+  randomId,
+  readSuperblock,
+  type Superblock,
+  type SuperblockRead,
+} from './superblock.ts';

@@ -17,7 +17,7 @@ import type { FlightLog } from './flight-log.ts';
 import type { JournalFrame } from './journal-scan.ts';
 import { readPair } from './pairs.ts';
 import type { FlightScan } from './scan.ts';
-import { readOnly } from './section-storage.ts';
+import { FlightLogPart } from './section-storage.ts';
 import type { Id } from './superblock.ts';
 
 /** Bytes of the stream, and where they are: in memory, or in the file. */
@@ -117,13 +117,12 @@ function addFrame(pieces: Piece[], { position, end }: JournalFrame, journalOffse
 }
 
 /** Reads pieces as if they were one behind the other. */
-class PiecedStorage implements Storage {
-  readonly label: string;
+class PiecedStorage extends FlightLogPart {
   readonly #storage: Storage;
   readonly #pieces: readonly Piece[];
 
   constructor(storage: Storage, pieces: readonly Piece[]) {
-    this.label = storage.label;
+    super(storage.label);
     this.#storage = storage;
     this.#pieces = pieces;
   }
@@ -146,20 +145,6 @@ class PiecedStorage implements Storage {
     }
     return done;
   }
-
-  /** @throws InputError: it is only read. */
-  writeAt(): void {
-    throw readOnly(this.label);
-  }
-
-  /** @throws InputError: it is only read. */
-  resize(): void {
-    throw readOnly(this.label);
-  }
-
-  sync(): void {}
-
-  close(): void {}
 }
 
 /**

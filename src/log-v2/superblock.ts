@@ -28,6 +28,12 @@ import { readPair, writePair } from './pairs.ts';
 /** 128 bits as four words. */
 export type Id = readonly [number, number, number, number];
 
+/** An id that no other log has. */
+export function randomId(): Id {
+  const [first, second, third, fourth] = crypto.getRandomValues(new Uint32Array(4));
+  return [first, second, third, fourth];
+}
+
 /** How much was lost, by kind. */
 export type FlightLosses = Readonly<Record<LossKind, number>>;
 

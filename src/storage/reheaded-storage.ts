@@ -1,14 +1,13 @@
-import { InputError } from '../base/errors.ts';
+import { ReadOnlyStorage } from './read-only-storage.ts';
 import type { Storage } from './storage.ts';
 
 /** A storage with other bytes at its start, to be read only. It is as long as it was. */
-export class ReheadedStorage implements Storage {
-  readonly label: string;
+export class ReheadedStorage extends ReadOnlyStorage {
   readonly #storage: Storage;
   readonly #head: Uint8Array;
 
   constructor(storage: Storage, head: Uint8Array) {
-    this.label = storage.label;
+    super(storage.label);
     this.#storage = storage;
     this.#head = head;
   }
@@ -22,22 +21,4 @@ export class ReheadedStorage implements Storage {
     if (position < this.#head.length) target.set(this.#head.subarray(position, position + found));
     return found;
   }
-
-  /** @throws InputError: it is only read. */
-  writeAt(): void {
-    throw readOnly(this.label);
-  }
-
-  /** @throws InputError: it is only read. */
-  resize(): void {
-    throw readOnly(this.label);
-  }
-
-  sync(): void {}
-
-  close(): void {}
-}
-
-function readOnly(label: string): InputError {
-  return new InputError(`\`${label}\` is only read here`, 'write to a copy.');
 }

@@ -259,7 +259,7 @@ it('takes the order of stores in which the oldest frame goes first and the new o
   const bytes = new Uint8Array(flightLogBytes(options));
   const stores: [offset: number, bytes: number, headerCrc: boolean][] = [];
   const onStored = (offset: number, count: number): void => {
-    const at = offset >= JOURNAL_AT ? JOURNAL_AT : offset;
+    const at = Math.min(offset, JOURNAL_AT);
     stores.push([offset - at, count, bytes.subarray(JOURNAL_AT + 28, JOURNAL_AT + 32).some((byte) => byte !== 0)]);
   };
   const log = FlightLog.create(new MemoryMedium(bytes, { trace: { onStored } }), options);

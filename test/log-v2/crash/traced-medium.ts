@@ -1,6 +1,6 @@
 /** A medium in memory that remembers what was stored and synced in which order, and can die in the middle of a store. */
 
-import type { Mapping, Medium } from '../../../src/log-v2/index.ts';
+import { type Mapping, type Medium, MemoryMedium } from '../../../src/log-v2/index.ts';
 
 /** One thing that a writer did to its medium. */
 export type TraceEvent =
@@ -106,36 +106,9 @@ export class TracedMedium implements Medium {
 }
 
 /** Bytes that are read and written without a trace; a mapping proper, if it is one. */
-export class PlainMedium implements Medium {
-  readonly label = '[image]';
-  readonly mapping?: Mapping;
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-
+export class PlainMedium extends MemoryMedium {
   /** Borrows `bytes`. */
   constructor(bytes: Uint8Array<ArrayBuffer>, isMapped: boolean) {
-    this.#bytes = bytes;
-    if (isMapped) this.mapping = { words: new Int32Array(bytes.buffer) };
+    super(bytes, { isMapped, label: '[image]' });
   }
-
-  size(): number {
-    return this.#bytes.length;
-  }
-
-  readAt(target: Uint8Array, position: number): number {
-    const found = this.#bytes.subarray(position, position + target.length);
-    target.set(found);
-    return found.length;
-  }
-
-  writeAt(source: Uint8Array, position: number): void {
-    this.#bytes.set(source, position);
-  }
-
-  resize(bytes: number): void {
-    if (bytes !== this.#bytes.length) throw new Error(`an image keeps its ${this.#bytes.length} bytes`);
-  }
-
-  sync(): void {}
-
-  close(): void {}
 }
