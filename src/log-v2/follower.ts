@@ -125,15 +125,16 @@ export class FlightFollower {
     // It may have arrived since it was looked at.
     const finding = this.#look(this.#next, this.#row);
     if (finding === undefined) return undefined;
-    const isHere = finding === PositionFinding.VALID && readSignedPair(this.#row, RecordWord.SEQUENCE) >= this.#next;
-    if (isHere) return this.poll();
+    const sequence = readSignedPair(this.#row, RecordWord.SEQUENCE);
+    if (finding === PositionFinding.VALID && sequence >= this.#next) return this.poll();
     // So may others above it: what is there now counts only if it stays while the newest is looked for.
     while (this.#oldestUnder(above) <= this.#next && this.#isValidNow(above + 1)) above += 1;
     const oldest = this.#oldestUnder(above);
     if (oldest > this.#next) return this.#passTo(oldest, 'lapped');
     if (!this.#isUnchanged(this.#next)) return undefined;
-    // The append that is in flight overwrites it, or the writer died in it.
-    const isOvertaken = finding === PositionFinding.TORN && oldest === this.#next;
+    // The append that is in flight overwrites it, or the writer died in it. A number that is higher says so whatever was
+    // found above: a record without its commit looks the same while it is written and a turn later, when it is overwritten.
+    const isOvertaken = finding === PositionFinding.TORN && (oldest === this.#next || sequence > this.#next);
     return this.#passTo(this.#next + 1, isOvertaken ? 'lapped' : 'lost');
   }
 

@@ -8,6 +8,7 @@ import {
   flightLogBytes,
   MemoryMedium,
 } from '../../../src/log-v2/index.ts';
+import { HINTS_OFFSET, METADATA_OFFSET } from '../../../src/log-v2/layout.ts';
 import { completed, FILE_ID, METADATA, makeEntry, SLOTS_AT } from './model.ts';
 
 function optionsFor(capacity: number): FlightLogOptions {
@@ -209,4 +210,31 @@ it('calls a record lapped, not lost, that came and was begun to be written over 
   };
   expect(brief(follower.poll() ?? expect.fail('there is news'))).toBe('lapped 1');
   expect([...follower.drain()].map(brief)).toEqual(['6', '7', '8']);
+});
+
+it('calls a record lapped, not lost, whose place twice held the same record without its commit', () => {
+  const options = optionsFor(3);
+  const writing = MemoryMedium.ofSize(flightLogBytes(options));
+  const log = FlightLog.create(writing, options);
+  /** All records up to `count`, and no hint; of the record in the first position the commit is missing. */
+  const imageOf = (count: number): Uint8Array => {
+    while (log.nextSequence <= count) log.append(makeEntry(log.nextSequence - 1));
+    const bytes = writing.toBytes().slice();
+    return bytes.fill(0, SLOTS_AT + 124, SLOTS_AT + 128).fill(0, HINTS_OFFSET, METADATA_OFFSET);
+  };
+  // The append of record 7 has its commit still to write; then the append of record 10 has just taken it away again.
+  const [before, after] = [imageOf(7), imageOf(9)];
+  const medium = new MemoryMedium(before);
+  const follower = FlightFollower.overStorage(medium, 4);
+  const readAt = medium.readAt.bind(medium);
+  const seen: number[] = [];
+  medium.readAt = (target, position) => {
+    const found = readAt(target, position);
+    if (position >= SLOTS_AT) seen.push((position - SLOTS_AT) / 128);
+    // Record 4 was looked for, record 5 was found, record 4 was looked for again; record 6 comes next.
+    if (seen.join() === '0,0,1,1,0,0') medium.writeAt(after, 0);
+    return found;
+  };
+  expect(brief(follower.poll() ?? expect.fail('there is news'))).toBe('lapped 1');
+  expect([...follower.drain()].map(brief)).toEqual(['lapped 1', 'lapped 1', 'lapped 1', '8', '9']);
 });
