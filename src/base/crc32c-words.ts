@@ -66,29 +66,31 @@ export function crc32cOf31Words(words: Int32Array, start: number): number {
   return ~(move(move(first) ^ second) ^ third);
 }
 
+/** Records that {@link crc32cOfFourRecords} sums at a time, and the words from one to the next. */
+export const SUMMED_RECORDS = 4;
+const RECORD_WORDS: number = SUMMED_WORDS + 1;
+
 /**
- * The same for two stretches of 31 words at a time, into `sums[0]` and `sums[1]`: two thirds of the time, since a processor
- * has more to do while it waits for a look-up.
+ * The same for the first 31 words of four records of 32 that lie one behind the other, into `sums[at … at + 3]`: two thirds of the
+ * time of four sums. What waits in one record for a look-up has three others to do meanwhile, so none need be cut into
+ * stretches.
  */
-export function crc32cOfTwice31Words(words: Int32Array, start: number, otherStart: number, sums: Int32Array): void {
-  let first = take(~words[start]);
-  let second = 0;
-  let third = 0;
-  let otherFirst = take(~words[otherStart]);
-  let otherSecond = 0;
-  let otherThird = 0;
-  for (let word = 1; word <= STRETCH_WORDS; word += 1) {
-    const at = start + word;
-    const other = otherStart + word;
-    first = take(first ^ words[at]);
-    second = take(second ^ words[at + STRETCH_WORDS]);
-    third = take(third ^ words[at + 2 * STRETCH_WORDS]);
-    otherFirst = take(otherFirst ^ words[other]);
-    otherSecond = take(otherSecond ^ words[other + STRETCH_WORDS]);
-    otherThird = take(otherThird ^ words[other + 2 * STRETCH_WORDS]);
+export function crc32cOfFourRecords(words: Int32Array, start: number, sums: Int32Array, at: number): void {
+  let first = ~0;
+  let second = ~0;
+  let third = ~0;
+  let fourth = ~0;
+  const end = start + SUMMED_WORDS;
+  for (let word = start; word < end; word += 1) {
+    first = take(first ^ words[word]);
+    second = take(second ^ words[word + RECORD_WORDS]);
+    third = take(third ^ words[word + 2 * RECORD_WORDS]);
+    fourth = take(fourth ^ words[word + 3 * RECORD_WORDS]);
   }
-  sums[0] = ~(move(move(first) ^ second) ^ third);
-  sums[1] = ~(move(move(otherFirst) ^ otherSecond) ^ otherThird);
+  sums[at] = ~first;
+  sums[at + 1] = ~second;
+  sums[at + 2] = ~third;
+  sums[at + 3] = ~fourth;
 }
 
 /** How many words {@link crc32cOf31Words} sums. */

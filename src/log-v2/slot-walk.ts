@@ -1,6 +1,6 @@
 /** Goes through all positions of a log and judges each. */
 
-import { crc32cOf31Words, crc32cOfTwice31Words } from '../base/crc32c-words.ts';
+import { crc32cOfFourRecords, SUMMED_RECORDS } from '../base/crc32c-words.ts';
 import { type Storage, StorageError } from '../storage/index.ts';
 import { FLIGHT_RECORD_BYTES, FLIGHT_RECORD_WORDS, RecordWord } from './layout.ts';
 import { saltOf } from './metadata.ts';
@@ -81,8 +81,8 @@ class SlotWalk {
   readonly #held: number;
   readonly #rows: Int32Array;
   readonly #bytes: Uint8Array;
-  /** Of two rows. */
-  readonly #sums = new Int32Array(2);
+  /** The CRC of each row. */
+  readonly #sums: Int32Array;
   readonly #findings: Uint8Array;
   readonly #sequences: Float64Array;
   readonly #forks: number[] = [];
@@ -104,7 +104,10 @@ class SlotWalk {
     this.#onProgress = onProgress;
     this.#heldBytes = Math.max(0, Math.min(capacity * FLIGHT_RECORD_BYTES, storage.size() - slotsOffset));
     this.#held = Math.ceil(this.#heldBytes / FLIGHT_RECORD_BYTES);
-    this.#rows = new Int32Array(Math.min(CHUNK_RECORDS, this.#held) * FLIGHT_RECORD_WORDS);
+    // Whole fours of rows, since so many are summed at a time.
+    const rowCount = SUMMED_RECORDS * Math.ceil(Math.min(CHUNK_RECORDS, this.#held) / SUMMED_RECORDS);
+    this.#rows = new Int32Array(rowCount * FLIGHT_RECORD_WORDS);
+    this.#sums = new Int32Array(rowCount);
     this.#bytes = new Uint8Array(this.#rows.buffer);
     this.#findings = new Uint8Array(capacity);
     this.#sequences = new Float64Array(capacity);
@@ -149,29 +152,50 @@ class SlotWalk {
 
   /** Judges rows, the first of which lies at `position`, and hands stretches of valid ones on. */
   #judgeRows(count: number, position: number): void {
+    this.#sumRows(count);
     let firstValid = 0;
-    for (let row = 0; row < count; row += 2) {
-      const end = Math.min(row + 2, count);
-      this.#sumRows(row, end);
-      for (let each = row; each < end; each += 1) {
-        if (this.#judge(each * FLIGHT_RECORD_WORDS, position + each, this.#sums[each - row])) continue;
-        this.#handOn(firstValid, each, position);
-        firstValid = each + 1;
+    for (let row = 0; row < count; ) {
+      if (this.#judge(row, position + row)) {
+        row = this.#followRows(row, count, position);
+        continue;
       }
+      this.#handOn(firstValid, row, position);
+      row += 1;
+      firstValid = row;
     }
     this.#handOn(firstValid, count, position);
   }
 
-  /** Sums one row or two, but none without a commit. */
-  #sumRows(row: number, end: number): void {
+  /** Some rows behind the last are summed too, as they were left; nobody looks at their sums. */
+  #sumRows(count: number): void {
+    for (let row = 0; row < count; row += SUMMED_RECORDS) {
+      crc32cOfFourRecords(this.#rows, row * FLIGHT_RECORD_WORDS, this.#sums, row);
+    }
+  }
+
+  /**
+   * Goes on from a valid row as long as each is valid because it continues the one before it, which is nearly always.
+   *
+   * @returns the first row that has to be judged by itself.
+   */
+  #followRows(first: number, count: number, position: number): number {
     const rows = this.#rows;
-    const start = row * FLIGHT_RECORD_WORDS;
-    const otherStart = start + FLIGHT_RECORD_WORDS;
-    const hasFirst = rows[start + RecordWord.COMMIT] !== 0;
-    const hasSecond = end - row === 2 && rows[otherStart + RecordWord.COMMIT] !== 0;
-    if (hasFirst && hasSecond) crc32cOfTwice31Words(rows, start, otherStart, this.#sums);
-    else if (hasFirst) this.#sums[0] = crc32cOf31Words(rows, start);
-    else if (hasSecond) this.#sums[1] = crc32cOf31Words(rows, otherStart);
+    const sums = this.#sums;
+    let row = first + 1;
+    while (row < count && sums[row] !== 0 && continues(rows, row * FLIGHT_RECORD_WORDS, sums[row])) row += 1;
+    const last = row - 1;
+    if (last === first) return row;
+    const sequence = this.#previousSequence;
+    for (let each = first + 1; each < row; each += 1) this.#sequences[position + each] = sequence + (each - first);
+    this.#findings.fill(PositionFinding.VALID, position + first + 1, position + row);
+    const commit = rows[last * FLIGHT_RECORD_WORDS + RecordWord.COMMIT];
+    this.#previousSequence = sequence + (last - first);
+    this.#previousCommit = commit;
+    if (this.#previousSequence > this.#highest) {
+      this.#highest = this.#previousSequence;
+      this.#highestCommit = commit;
+    }
+    return row;
   }
 
   #handOn(first: number, end: number, position: number): void {
@@ -179,9 +203,10 @@ class SlotWalk {
   }
 
   /** Whether there is a valid record. */
-  #judge(start: number, position: number, sum: number): boolean {
+  #judge(row: number, position: number): boolean {
     const rows = this.#rows;
-    const finding = judgeSummed(rows, start, position, this.#rules, sum);
+    const start = row * FLIGHT_RECORD_WORDS;
+    const finding = judgeSummed(rows, start, position, this.#rules, this.#sums[row]);
     this.#findings[position] = finding;
     if (finding === PositionFinding.VALID) {
       this.#follow(start, position);
@@ -215,4 +240,22 @@ class SlotWalk {
     if (previousCommit === this.#previousCommit && incarnation >= this.#previousIncarnation) return;
     this.#forks.push(sequence);
   }
+}
+
+/**
+ * Whether the row at `start` has the next number and follows from the row before it, which is valid: the same file and
+ * incarnation, so that what was judged there need not be judged again. The position is the next too.
+ */
+function continues(rows: Int32Array, start: number, sum: number): boolean {
+  const before = start - FLIGHT_RECORD_WORDS;
+  return (
+    rows[start + RecordWord.COMMIT] === sum &&
+    rows[start + RecordWord.PREVIOUS_COMMIT] === rows[before + RecordWord.COMMIT] &&
+    rows[start + RecordWord.SEQUENCE] === rows[before + RecordWord.SEQUENCE] + 1 &&
+    rows[start + RecordWord.SEQUENCE + 1] === rows[before + RecordWord.SEQUENCE + 1] &&
+    rows[start + RecordWord.SALT] === rows[before + RecordWord.SALT] &&
+    rows[start + RecordWord.INCARNATION] === rows[before + RecordWord.INCARNATION] &&
+    rows[start + RecordWord.UNUSED] === rows[before + RecordWord.UNUSED] &&
+    rows[start + RecordWord.NONCE] >>> 0 <= 1
+  );
 }

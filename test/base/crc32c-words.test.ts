@@ -5,7 +5,7 @@ import {
   CRC32C_OF_ZEROS,
   CRC32C_WORDS,
   crc32cOf31Words,
-  crc32cOfTwice31Words,
+  crc32cOfFourRecords,
   prepareTerms,
   termOfWord,
 } from '../../src/base/crc32c-words.ts';
@@ -38,14 +38,15 @@ it('sums words one by one as it sums them all', () => {
   );
 });
 
-it('sums two at a time as it sums one', () => {
-  const anyWords = fc.int32Array({ minLength: 2 * CRC32C_WORDS, maxLength: 2 * CRC32C_WORDS + 3 });
+it('sums four records at a time as it sums one', () => {
+  const anyWords = fc.int32Array({ minLength: 4 * 32, maxLength: 4 * 32 + 3 });
   fc.assert(
-    fc.property(anyWords, (words) => {
-      const [start, otherStart] = [words.length - CRC32C_WORDS, words.length - 2 * CRC32C_WORDS];
-      const sums = new Int32Array(2);
-      crc32cOfTwice31Words(words, start, otherStart, sums);
-      expect([...sums]).toEqual([crc32cOf31Words(words, start), crc32cOf31Words(words, otherStart)]);
+    fc.property(anyWords, fc.nat(4), (words, at) => {
+      const start = words.length - 4 * 32;
+      const sums = new Int32Array(8);
+      crc32cOfFourRecords(words, start, sums, at);
+      const each = [0, 1, 2, 3].map((record) => crc32cOf31Words(words, start + 32 * record));
+      expect([...sums.subarray(at, at + 4)]).toEqual(each);
     }),
   );
 });
