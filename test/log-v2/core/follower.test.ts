@@ -217,9 +217,9 @@ it('calls a record lapped, not lost, whose place twice held the same record with
   const writing = MemoryMedium.ofSize(flightLogBytes(options));
   const log = FlightLog.create(writing, options);
   /** All records up to `count`, and no hint; of the record in the first position the commit is missing. */
-  const imageOf = (count: number): Uint8Array => {
+  const imageOf = (count: number): Uint8Array<ArrayBuffer> => {
     while (log.nextSequence <= count) log.append(makeEntry(log.nextSequence - 1));
-    const bytes = writing.toBytes().slice();
+    const bytes = Uint8Array.from(writing.toBytes());
     return bytes.fill(0, SLOTS_AT + 124, SLOTS_AT + 128).fill(0, HINTS_OFFSET, METADATA_OFFSET);
   };
   // The append of record 7 has its commit still to write; then the append of record 10 has just taken it away again.
