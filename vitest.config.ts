@@ -7,6 +7,7 @@ const configuration: ReturnType<typeof defineConfig> = defineConfig({
     // The machine that we promise to be quick on has two cores; race tests need both of them for themselves.
     fileParallelism: false,
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     coverage: {
       provider: 'v8',
       include: ['src/**', 'node/**', 'cli/**'],

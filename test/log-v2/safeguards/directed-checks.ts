@@ -76,6 +76,15 @@ function twoWritersBreakTheChain({ log }: Variant): void {
   demandFork(log, bytes, 4);
 }
 
+/** One writer's records, of which one was written over with an older version of itself. */
+function oneWriterBreaksTheChain({ log }: Variant): void {
+  const { bytes } = make(log, 2);
+  const third = encodeRecord(makeEntry(2), { sequence: 3, incarnation: 1, previousCommit: commitOf(row(bytes, 1)) });
+  row(bytes, 2).set(third);
+  row(bytes, 3).set(encodeRecord(makeEntry(3), { sequence: 4, incarnation: 1, previousCommit: ~commitOf(third) }));
+  demandFork(log, bytes, 4);
+}
+
 /** The older writer goes on behind a record of the newer one. */
 function incarnationsNeverFall({ log }: Variant): void {
   const { bytes, medium } = make(log, 2);
@@ -381,6 +390,7 @@ function secondWriterIsRefused(variant: Variant, isByNote: boolean): void {
 /** All of them, by what they do. */
 export const DIRECTED_CHECKS: Readonly<Record<string, DirectedCheck>> = {
   twoWritersBreakTheChain,
+  oneWriterBreaksTheChain,
   incarnationsNeverFall,
   writersHaveIncarnations,
   recordsOfOtherFiles,

@@ -33,6 +33,14 @@ const SUMS: readonly Safeguard[] = [
     breaks: ['neverWrong', 'noFork'],
   },
   {
+    name: 'the sum of a record that continues the one before it',
+    file: WALK,
+    from: 'rows[start + RecordWord.COMMIT] === sum &&',
+    to: 'sum !== 0 &&',
+    seenBy: 'crashes',
+    breaks: ['countedOnce', 'neverWrong', 'noFork'],
+  },
+  {
     name: 'the sum of a frame',
     file: 'src/log-v2/journal-scan.ts',
     from: 'if (this.#reader.isIntact(frame)) return frame;',
@@ -73,6 +81,14 @@ const TIES: readonly Safeguard[] = [
     from: 'if (previousCommit === this.#previousCommit && incarnation >= this.#previousIncarnation) return;',
     to: 'if (incarnation >= this.#previousIncarnation) return;',
     seenBy: 'twoWritersBreakTheChain',
+    breaks: ['forkReported'],
+  },
+  {
+    name: 'the chain, where a record continues the one before it',
+    file: WALK,
+    from: 'rows[start + RecordWord.PREVIOUS_COMMIT] === rows[before + RecordWord.COMMIT] &&',
+    to: '',
+    seenBy: 'oneWriterBreaksTheChain',
     breaks: ['forkReported'],
   },
   {
@@ -129,6 +145,14 @@ const TIES: readonly Safeguard[] = [
     from: '({ salt }) => salt[0] === fileId[0] && salt[1] === fileId[1]',
     to: '() => fileId.length > 0',
     seenBy: 'framesOfOtherFiles',
+    breaks: ['foreignRefused'],
+  },
+  {
+    name: 'the salt of records, where one continues the one before it',
+    file: WALK,
+    from: 'rows[start + RecordWord.SALT] === rows[before + RecordWord.SALT] &&',
+    to: '',
+    seenBy: 'recordsOfOtherFiles',
     breaks: ['foreignRefused'],
   },
   {
