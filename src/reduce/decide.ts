@@ -77,6 +77,11 @@ export class Decider<Candidate> {
     return this.#rate;
   }
 
+  /** The rate of the original, or a lower bound of it. */
+  get floor(): number {
+    return this.#floor;
+  }
+
   get runsUsed(): number {
     return this.#runsUsed;
   }
@@ -104,7 +109,8 @@ export class Decider<Candidate> {
 
   /** Runs what there is now, and holds candidates against its rate from now on if that is higher than the original's. */
   async measure(current: Candidate, label: TrialLabel): Promise<Rate> {
-    const most = this.runsLeft;
+    // So many that one which is ten times as rare as the original is known to be rarer.
+    const most = Math.min(this.runsLeft, Math.ceil((4 * FAILURES_TO_MEASURE) / this.#floor));
     const seen = await this.#measure(current, label, this.#signature, most);
     const measured = rateOf(seen.count, seen.runs);
     if (this.#knownRate === undefined) this.#rate = Math.max(this.#floor, measured.low);

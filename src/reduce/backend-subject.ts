@@ -1,0 +1,139 @@
+/** Candidates on a backend, run after run. */
+
+import { type Awaitable, type Backend, BackendFaultError, layoutOf, PublishError } from '../backend/index.ts';
+import type { Kernel } from '../kernel/index.ts';
+import { type LogCandidate, slotCountOf } from './candidate.ts';
+import {
+  type CandidateOracle,
+  type Explain,
+  type Failure,
+  MajorityOracle,
+  type OracleName,
+  referenceOracle,
+} from './oracle.ts';
+import { runCandidate } from './run-candidate.ts';
+import type { Runs, Subject } from './subject.ts';
+
+export interface BackendSubjectOptions {
+  readonly name: string;
+  /** Makes a backend for a kernel; undefined where it brings its own. */
+  readonly make: (kernel: Kernel | undefined) => Awaitable<Backend>;
+  readonly oracle: OracleName;
+  /** For `unserializable`. */
+  readonly explain?: Explain | undefined;
+  /** It shows the same every time. */
+  readonly isDeterministic?: boolean;
+}
+
+/** The last candidate's oracle is kept: candidates are asked about more than once. */
+interface Judged {
+  readonly candidate: LogCandidate;
+  readonly oracle: CandidateOracle;
+}
+
+export class BackendSubject implements Subject<LogCandidate> {
+  readonly name: string;
+  readonly isDeterministic: boolean;
+  readonly #options: BackendSubjectOptions;
+  #backend: Backend | undefined;
+  /** The kernel that the backend was made for. */
+  #madeFor: string | undefined;
+  #judged: Judged | undefined;
+  #lastFailure: { readonly candidate: LogCandidate; readonly signature: string; readonly failure: Failure } | undefined;
+
+  constructor(options: BackendSubjectOptions) {
+    this.name = options.name;
+    this.isDeterministic = options.isDeterministic ?? false;
+    this.#options = options;
+  }
+
+  /** @throws BackendFaultError if there is no backend to be had. */
+  async run(candidate: LogCandidate, most: number, wanted: string | undefined): Promise<Runs> {
+    const failures = new Map<string, number>();
+    // Without slots nothing happens.
+    if (slotCountOf(candidate) === 0) return { runs: Math.max(1, most), failures, unresolved: undefined };
+    let runs = 0;
+    try {
+      const { backend, words, oracle } = await this.#prepare(candidate);
+      while (runs < most && !(wanted !== undefined && failures.has(wanted))) {
+        const failure = oracle.failureOf(await runCandidate(backend, words, candidate));
+        runs += 1;
+        if (failure === undefined) continue;
+        failures.set(failure.signature, (failures.get(failure.signature) ?? 0) + 1);
+        this.#lastFailure = { candidate, signature: failure.signature, failure };
+      }
+    } catch (error) {
+      return await this.#afterError(error, runs, failures);
+    }
+    return { runs, failures, unresolved: undefined };
+  }
+
+  /** What the newest failing run of a candidate with that signature showed. */
+  failureOf(candidate: LogCandidate, signature: string): Failure | undefined {
+    const last = this.#lastFailure;
+    return last?.candidate === candidate && last.signature === signature ? last.failure : undefined;
+  }
+
+  /** Whether it can start from any state. Without that, candidates have to start afresh. */
+  async canRestore(kernel: Kernel | undefined): Promise<boolean> {
+    return (await this.#backendFor(kernel)).restore !== undefined;
+  }
+
+  /** Stops the backend. */
+  async close(): Promise<void> {
+    const backend = this.#backend;
+    this.#backend = undefined;
+    await backend?.stop();
+  }
+
+  async #prepare(candidate: LogCandidate) {
+    const backend = await this.#backendFor(candidate.kernel);
+    const layout = layoutOf(backend);
+    if (this.#judged?.candidate !== candidate) {
+      this.#judged = { candidate, oracle: await this.#oracleFor(candidate, layout) };
+    }
+    const { oracle } = this.#judged;
+    const words = layout.snapshotWords;
+    if (oracle instanceof MajorityOracle) {
+      while (oracle.needsRun) oracle.learn(await runCandidate(backend, words, candidate));
+    }
+    return { backend, words, oracle };
+  }
+
+  async #oracleFor(candidate: LogCandidate, layout: ReturnType<typeof layoutOf>): Promise<CandidateOracle> {
+    const { oracle, explain } = this.#options;
+    if (oracle === 'differs-from-itself') return new MajorityOracle(layout, candidate);
+    try {
+      return await referenceOracle(candidate, oracle === 'unserializable' ? explain : undefined);
+    } catch (error) {
+      // What the reference cannot run is no failure of the backend.
+      if (!(error instanceof BackendFaultError)) throw error;
+      throw new PublishError(`the reference cannot run it: ${error.what}`, 'leave it out.');
+    }
+  }
+
+  async #backendFor(kernel: Kernel | undefined): Promise<Backend> {
+    if (this.#backend !== undefined && this.#madeFor === kernel?.identity) return this.#backend;
+    await this.close();
+    const backend = await this.#options.make(kernel);
+    this.#backend = backend;
+    this.#madeFor = kernel?.identity;
+    await backend.start();
+    return backend;
+  }
+
+  /** A slot that is refused says nothing about a failure. A backend that fails does: that may be what is looked for. */
+  async #afterError(error: unknown, runs: number, failures: Map<string, number>): Promise<Runs> {
+    if (error instanceof PublishError) return { runs, failures, unresolved: error.what };
+    if (!(error instanceof BackendFaultError) || error.kind === 'unavailable') throw error;
+    await this.close().catch(() => undefined);
+    const signature = faultSignature(error);
+    failures.set(signature, (failures.get(signature) ?? 0) + 1);
+    return { runs: runs + 1, failures, unresolved: undefined };
+  }
+}
+
+/** A backend that fails, as a failure like any other. */
+function faultSignature({ kind }: BackendFaultError): string {
+  return `the backend fails: ${kind}`;
+}
