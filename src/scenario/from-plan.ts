@@ -27,10 +27,14 @@ export function scenarioOfEpoch(plan: ReplayPlan, epoch: PlannedEpoch, kernel: K
   const initial = initialOf(plan, epoch, kernel, problems);
   const recorded = recordedOutcome(plan, epoch, kernel, problems);
   if (!epoch.isReplayable || initial === undefined) return { epoch, scenario: undefined, recorded, problems };
+  return { epoch, scenario: { kernel, initial, ...slotsOfEpoch(plan, epoch) }, recorded, problems };
+}
+
+/** The slots of a planned epoch and its batches, whatever kernel they are for. */
+export function slotsOfEpoch(plan: ReplayPlan, epoch: PlannedEpoch): Pick<Scenario, 'slots' | 'batchEnds'> {
   const slots: PlacedSlot[] = [];
   for (let record = epoch.firstRecord; record < epoch.endRecord; record += 1) slots.push(slotOf(plan, record));
-  const batchEnds = epoch.batchEnds.map((end) => end - epoch.firstRecord);
-  return { epoch, scenario: { kernel, initial, slots, batchEnds }, recorded, problems };
+  return { slots, batchEnds: epoch.batchEnds.map((end) => end - epoch.firstRecord) };
 }
 
 function slotOf(plan: ReplayPlan, record: number): PlacedSlot {
