@@ -1,0 +1,30 @@
+/** Races as scenarios and as epochs, with salts drawn from a seed. */
+
+import type { RandomWords } from '../base/random.ts';
+import type { Kernel } from '../kernel/index.ts';
+import { Priority } from '../protocol/index.ts';
+import type { SlotRequest } from '../record/index.ts';
+import { type Scenario, scenarioOfSlots } from '../scenario/index.ts';
+import { Place, type Race } from './base-kernel.ts';
+import { SALT_ARGUMENT } from './rewrite/rare.ts';
+
+/** The slots of a race at a place, salted. */
+export function slotsOfRace(race: Race, place: Place, random: RandomWords): SlotRequest[] {
+  const shared = random.next();
+  return race.slots(place).map(({ args = [], ...slot }) => {
+    const salted = [...args, ...new Array<number>(SALT_ARGUMENT - args.length).fill(0)];
+    return { ...slot, args: [...salted, race.sharesSalt === true ? shared : random.next()] };
+  });
+}
+
+/** A race by itself, from a fresh kernel. */
+export function scenarioOfRace(kernel: Kernel, race: Race, random: RandomWords): Scenario {
+  const slots = slotsOfRace(race, new Place(0), random);
+  return scenarioOfSlots(
+    kernel,
+    slots.map(({ opcode, tenant = 0, args = [] }, slotIndex) => ({
+      slotIndex,
+      slot: { opcode, tenant, priority: Priority.NORMAL, args },
+    })),
+  );
+}
