@@ -49,6 +49,8 @@ export interface BaseKernel {
   readonly name: string;
   /** One sentence about what it adds to the protocol's kernel; for the document. */
   readonly summary: string;
+  /** Rows of a place that do not depend on the schedule. */
+  readonly comparedRows: readonly number[];
   /** @param slotCount slots of its ring. */
   readonly kernel: (slotCount: number) => Kernel;
 }
@@ -75,6 +77,7 @@ export function baseKernel({ name, summary, rows, opcodes = [], ignoredRows = []
   return {
     name,
     summary,
+    comparedRows: Array.from({ length: rows }, (_, row) => row).filter((row) => !ignoredRows.includes(row)),
     kernel: (slotCount) => defineKernel({ name, slotCount, observableWords: 1 + rows * ROW_WORDS, opcodes, regions }),
   };
 }

@@ -8,10 +8,12 @@ import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
 
 /** Runs slots of one kernel whole, one after the other. */
 export class SerialRunner {
+  readonly kernel: Kernel;
   readonly layout: ResolvedLayout;
   readonly #backend: ReferenceBackend;
 
   constructor(kernel: Kernel) {
+    this.kernel = kernel;
     this.#backend = new ReferenceBackend(kernel);
     this.layout = resolveLayout(this.#backend.layout);
   }

@@ -3,7 +3,7 @@
 import type { RandomWords } from '../base/random.ts';
 import type { Kernel } from '../kernel/index.ts';
 import { Priority } from '../protocol/index.ts';
-import type { SlotRequest } from '../record/index.ts';
+import type { PlacedSlot, SlotRequest } from '../record/index.ts';
 import { type Scenario, scenarioOfSlots } from '../scenario/index.ts';
 import { Place, type Race } from './base-kernel.ts';
 import { SALT_ARGUMENT } from './rewrite/rare.ts';
@@ -17,14 +17,15 @@ export function slotsOfRace(race: Race, place: Place, random: RandomWords): Slot
   });
 }
 
+/** Slots as a host publishes them into an empty ring. */
+export function placedSlots(slots: readonly SlotRequest[]): PlacedSlot[] {
+  return slots.map(({ opcode, tenant = 0, priority = Priority.NORMAL, args = [] }, slotIndex) => ({
+    slotIndex,
+    slot: { opcode, tenant, priority, args },
+  }));
+}
+
 /** A race by itself, from a fresh kernel. */
 export function scenarioOfRace(kernel: Kernel, race: Race, random: RandomWords): Scenario {
-  const slots = slotsOfRace(race, new Place(0), random);
-  return scenarioOfSlots(
-    kernel,
-    slots.map(({ opcode, tenant = 0, args = [] }, slotIndex) => ({
-      slotIndex,
-      slot: { opcode, tenant, priority: Priority.NORMAL, args },
-    })),
-  );
+  return scenarioOfSlots(kernel, placedSlots(slotsOfRace(race, new Place(0), random)));
 }

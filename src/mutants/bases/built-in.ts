@@ -80,8 +80,3 @@ export const packedSwaps: Race = {
     return [slot, slot];
   },
 };
-
-export const loads: Race = {
-  name: 'two LOAD_U32 of a word that is stored to',
-  slots: (place) => [store(5, place.word(0)), load(place.word(0), place.word(2)), load(place.word(0), place.word(3))],
-};

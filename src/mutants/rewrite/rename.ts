@@ -1,6 +1,6 @@
 /** Statements with other names for their locals. */
 
-import type { Expression, Statement } from '../../kernel/index.ts';
+import type { Statement } from '../../kernel/index.ts';
 
 /** Every name that statements declare, those of inner blocks included. */
 export function declaredNames(statements: readonly Statement[]): string[] {
@@ -35,11 +35,6 @@ export function renameLocals(statements: readonly Statement[], renamed: Readonly
   // Statements are plain data, and names of locals stand in two places only: where one is declared or assigned, and in
   // the expression of kind `local`.
   return statements.map((statement) => renameIn(statement, renamed));
-}
-
-/** An expression with other names. */
-export function renameExpression(expression: Expression, renamed: ReadonlyMap<string, string>): Expression {
-  return renameIn(expression, renamed);
 }
 
 function renameIn<Node>(node: Node, renamed: ReadonlyMap<string, string>): Node {
