@@ -10,8 +10,9 @@
 import { SLOT_WORDS, SlotWord } from '../protocol/index.ts';
 import { type KernelDefinition, memoriesOf } from './definition.ts';
 import { evaluateBinary } from './evaluate.ts';
-import type { Expression, OpcodeDefinition, Statement } from './ir.ts';
+import type { AtomicOperation, Expression, OpcodeDefinition, Statement } from './ir.ts';
 import { canBeInner } from './structure.ts';
+import { usedNames } from './used-names.ts';
 
 /** Words `first` … `last` of a memory. */
 export interface WordRange {
@@ -24,6 +25,18 @@ export interface Footprint {
   readonly reads: readonly WordRange[];
   /** Read-modify-writes are in both. */
   readonly writes: readonly WordRange[];
+  /**
+   * Read-modify-writes of which nothing but the word depends on the old value, by operation: those of one operation may
+   * be taken in any order. `subtract` counts as `add`. They are among the reads and the writes, too.
+   */
+  readonly folds: readonly FoldRange[];
+  /** Words that are reached by an access which is no fold. */
+  readonly others: readonly WordRange[];
+}
+
+/** Words that one commuting operation reaches. */
+export interface FoldRange extends WordRange {
+  readonly operation: AtomicOperation;
 }
 
 /** What a footprint needs to know of a slot. */
@@ -39,9 +52,20 @@ const MAX_FOLLOWED_TURNS = 4_096;
 /** Statements looked at for one slot; beyond, everything may be touched. */
 const MAX_STEPS = 200_000;
 
-/** The words that serving a slot may read and write, its own slot's words included. */
-export function footprintOf(kernel: KernelDefinition, slot: FootprintSlot): Footprint {
-  const walk = new FootprintWalk(kernel, slot);
+/** What a word of control memory or of the debug log is known to hold whenever a lane looks at it, if it is known. */
+export type KnownWord = (memory: string, index: number) => number | undefined;
+
+/**
+ * The words that serving a slot may read and write, its own slot's words included.
+ *
+ * @param knownWord words that no lane changes, where the caller knows them: what is loaded from them is followed.
+ */
+export function footprintOf(
+  kernel: KernelDefinition,
+  slot: FootprintSlot,
+  knownWord: KnownWord = () => undefined,
+): Footprint {
+  const walk = new FootprintWalk(kernel, slot, knownWord);
   return walk.run();
 }
 
@@ -62,14 +86,21 @@ class FootprintWalk {
   readonly #tables: ReadonlyMap<string, Uint32Array>;
   readonly #reads = new RangeSet();
   readonly #writes = new RangeSet();
+  readonly #others = new RangeSet();
+  readonly #folds = new Map<AtomicOperation, RangeSet>();
+  /** Names of the routine being walked whose values matter. */
+  #used: ReadonlySet<string>;
+  readonly #knownWord: KnownWord;
   #steps = 0;
 
-  constructor(kernel: KernelDefinition, slot: FootprintSlot) {
+  constructor(kernel: KernelDefinition, slot: FootprintSlot, knownWord: KnownWord) {
     this.#kernel = kernel;
+    this.#knownWord = knownWord;
     this.#slotBase = slot.slotIndex * SLOT_WORDS;
     this.#ownWords = knownWords(kernel, slot);
     this.#memoryWords = new Map(memoriesOf(kernel).map((memory) => [memory.name, memory.words]));
     this.#tables = new Map(kernel.tables.map((table) => [table.name, table.words]));
+    this.#used = usedNamesOf(kernel.turn);
   }
 
   run(): Footprint {
@@ -80,8 +111,12 @@ class FootprintWalk {
     this.#block(this.#kernel.turn, parameters);
     // Where a fault shows, whether or not the turn names it.
     this.#touch(this.#writes, 'ring', this.#slotBase + SlotWord.STATUS);
+    this.#touch(this.#others, 'ring', this.#slotBase + SlotWord.STATUS);
     if (this.#steps > MAX_STEPS) this.#everything();
-    return { reads: this.#reads.ranges(), writes: this.#writes.ranges() };
+    const folds = [...this.#folds].flatMap(([operation, set]) =>
+      set.ranges().map((range) => ({ ...range, operation })),
+    );
+    return { reads: this.#reads.ranges(), writes: this.#writes.ranges(), folds, others: this.#others.ranges() };
   }
 
   /**
@@ -107,14 +142,18 @@ class FootprintWalk {
       case 'load':
         locals.set(statement.name, this.#load(statement.memory, this.#value(statement.index, locals)));
         return true;
-      case 'store':
-        this.#touch(this.#writes, statement.memory, this.#value(statement.index, locals));
+      case 'store': {
+        const index = this.#value(statement.index, locals);
+        this.#touch(this.#writes, statement.memory, index);
+        this.#touch(this.#others, statement.memory, index);
         return true;
+      }
       case 'atomic':
       case 'compareExchange': {
         const index = this.#value(statement.index, locals);
         this.#touch(this.#reads, statement.memory, index);
         this.#touch(this.#writes, statement.memory, index);
+        this.#touch(this.#foldOf(statement) ?? this.#others, statement.memory, index);
         locals.set(statement.name, undefined);
         return true;
       }
@@ -185,6 +224,8 @@ class FootprintWalk {
   }
 
   #handler(definition: OpcodeDefinition, argumentBase: Known): void {
+    const outer = this.#used;
+    this.#used = usedNamesOf(definition.body);
     this.#block(
       definition.body,
       new Map<string, Known>([
@@ -192,14 +233,28 @@ class FootprintWalk {
         ['argumentBase', argumentBase],
       ]),
     );
+    this.#used = outer;
+  }
+
+  /** Where a read-modify-write is noted if it is a fold. */
+  #foldOf(statement: Extract<Statement, { kind: 'atomic' | 'compareExchange' }>): RangeSet | undefined {
+    const isFold = statement.kind === 'atomic' && statement.operation !== 'exchange' && !this.#used.has(statement.name);
+    if (!isFold) return undefined;
+    const operation = statement.operation === 'subtract' ? 'add' : statement.operation;
+    const known = this.#folds.get(operation);
+    if (known !== undefined) return known;
+    const made = new RangeSet();
+    this.#folds.set(operation, made);
+    return made;
   }
 
   #load(memory: string, index: Known): Known {
     this.#touch(this.#reads, memory, index);
+    this.#touch(this.#others, memory, index);
     if (typeof index !== 'number') return undefined;
     const table = this.#tables.get(memory);
     if (table !== undefined) return table[index];
-    return memory === 'ring' ? this.#ownWords[index - this.#slotBase] : undefined;
+    return memory === 'ring' ? this.#ownWords[index - this.#slotBase] : this.#knownWord(memory, index);
   }
 
   #touch(ranges: RangeSet, memory: string, index: Known): void {
@@ -212,6 +267,7 @@ class FootprintWalk {
     for (const [memory, words] of this.#memoryWords) {
       this.#reads.add(memory, 0, words - 1);
       this.#writes.add(memory, 0, words - 1);
+      this.#others.add(memory, 0, words - 1);
     }
   }
 
@@ -241,6 +297,15 @@ class FootprintWalk {
       }
     }
   }
+}
+
+/** Found once a routine. */
+const usedNamesOfRoutine = new WeakMap<readonly Statement[], ReadonlySet<string>>();
+
+function usedNamesOf(body: readonly Statement[]): ReadonlySet<string> {
+  const known = usedNamesOfRoutine.get(body) ?? usedNames(body);
+  usedNamesOfRoutine.set(body, known);
+  return known;
 }
 
 /** What a load of the slot's own words gives; undefined for the status, the priority, and what the kernel may change. */

@@ -21,7 +21,15 @@ export {
   faultWord,
   type SlotFault,
 } from './fault-sites.ts';
-export { type Footprint, type FootprintSlot, footprintOf, touches, type WordRange } from './footprint.ts';
+export {
+  type FoldRange,
+  type Footprint,
+  type FootprintSlot,
+  footprintOf,
+  type KnownWord,
+  touches,
+  type WordRange,
+} from './footprint.ts';
 export { type KernelJson, kernelIdentity, kernelToJson } from './identity.ts';
 export type {
   AccessKind,
@@ -47,6 +55,17 @@ export {
   type MemoryPlan,
   planMemory,
 } from './lower-to-javascript.ts';
+export {
+  type Advance,
+  bindSteps,
+  lowerToSteps,
+  READ_MODIFY_WRITES,
+  StepCode,
+  type StepContext,
+  type StepLanes,
+  type StepProgram,
+  type StepSite,
+} from './lower-to-steps.ts';
 export { lowerToWgsl, planTables } from './lower-to-wgsl.ts';
 export { opcode } from './opcode.ts';
 export { printExpression, printKernel } from './print.ts';

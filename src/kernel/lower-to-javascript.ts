@@ -13,7 +13,8 @@ import { WORD_BYTES } from '../base/words.ts';
 import { DEBUG_WORDS, SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/index.ts';
 import { type KernelDefinition, memoriesOf } from './definition.ts';
 import { FAULT_WORDS, FaultReason, FaultSites, faultWord } from './fault-sites.ts';
-import type { AtomicOperation, BinaryOperator, Expression, OpcodeDefinition, Statement } from './ir.ts';
+import type { AtomicOperation, Expression, OpcodeDefinition, Statement } from './ir.ts';
+import { DIVISION_HELPERS, javaScriptExpression, SERIAL_OPERATIONS } from './javascript-expressions.ts';
 import { canBeInner, isAlwaysInRange } from './structure.ts';
 
 export type JavaScriptDialect = 'serial' | 'shared';
@@ -120,8 +121,7 @@ class JavaScriptLowering {
     this.#line(`  ${this.#storeText('m_ring', `slotBase + ${SlotWord.STATUS}`, String(SlotStatus.FAULT), 'atomic')};`);
     this.#line('  return 1;');
     this.#line('}');
-    this.#line('function divide(left, right) { return right === 0 ? left : (left / right) >>> 0; }');
-    this.#line('function remainder(left, right) { return right === 0 ? 0 : left % right; }');
+    for (const helper of DIVISION_HELPERS) this.#line(helper);
     if (this.#dialect !== 'shared') return;
     // Atomics has no minimum and maximum; a loop that retries on a lost race is the usual way to have them.
     for (const [name, choice] of [
@@ -298,67 +298,14 @@ class JavaScriptLowering {
   }
 }
 
+function expressionText(expression: Expression): string {
+  return javaScriptExpression(expression, local);
+}
+
 /** Parameters keep their names; everything declared gets a prefix, so that it cannot hide a helper or a keyword. */
 function local(name: string): string {
   return name === 'slotBase' || name === 'slotIndex' || name === 'argumentBase' ? name : `v_${name}`;
 }
-
-function expressionText(expression: Expression): string {
-  switch (expression.kind) {
-    case 'constant':
-      return String(expression.value);
-    case 'local':
-      return local(expression.name);
-    case 'complement':
-      return `(~${expressionText(expression.operand)} >>> 0)`;
-    case 'not':
-      return `!${expressionText(expression.operand)}`;
-    case 'select': {
-      const { condition, whenTrue, whenFalse } = expression;
-      return `(${expressionText(condition)} ? ${expressionText(whenTrue)} : ${expressionText(whenFalse)})`;
-    }
-    case 'binary':
-      return OPERATORS[expression.operator](expressionText(expression.left), expressionText(expression.right));
-  }
-}
-
-type BinaryText = (left: string, right: string) => string;
-
-/** Every u32 is kept as a number 0 … 2³² − 1, hence the `>>> 0` wherever an operator could leave that range. */
-const OPERATORS: Readonly<Record<BinaryOperator, BinaryText>> = {
-  add: (left, right) => `((${left} + ${right}) >>> 0)`,
-  subtract: (left, right) => `((${left} - ${right}) >>> 0)`,
-  multiply: (left, right) => `(Math.imul(${left}, ${right}) >>> 0)`,
-  divide: (left, right) => `divide(${left}, ${right})`,
-  remainder: (left, right) => `remainder(${left}, ${right})`,
-  and: (left, right) => `((${left} & ${right}) >>> 0)`,
-  or: (left, right) => `((${left} | ${right}) >>> 0)`,
-  xor: (left, right) => `((${left} ^ ${right}) >>> 0)`,
-  shiftLeft: (left, right) => `((${left} << ${right}) >>> 0)`,
-  shiftRight: (left, right) => `(${left} >>> ${right})`,
-  minimum: (left, right) => `Math.min(${left}, ${right})`,
-  maximum: (left, right) => `Math.max(${left}, ${right})`,
-  equal: (left, right) => `(${left} === ${right})`,
-  notEqual: (left, right) => `(${left} !== ${right})`,
-  below: (left, right) => `(${left} < ${right})`,
-  atMost: (left, right) => `(${left} <= ${right})`,
-  above: (left, right) => `(${left} > ${right})`,
-  atLeast: (left, right) => `(${left} >= ${right})`,
-  both: (left, right) => `(${left} && ${right})`,
-  either: (left, right) => `(${left} || ${right})`,
-};
-
-/** Stores into a Uint32Array wrap by themselves. */
-const SERIAL_OPERATIONS: Readonly<Record<AtomicOperation, BinaryText>> = {
-  add: (before, value) => `${before} + ${value}`,
-  subtract: (before, value) => `${before} - ${value}`,
-  and: (before, value) => `${before} & ${value}`,
-  or: (before, value) => `${before} | ${value}`,
-  xor: (before, value) => `${before} ^ ${value}`,
-  minimum: (before, value) => `Math.min(${before}, ${value})`,
-  maximum: (before, value) => `Math.max(${before}, ${value})`,
-  exchange: (_before, value) => value,
-};
 
 const SHARED_OPERATIONS: Readonly<Record<AtomicOperation, string>> = {
   add: 'Atomics.add',

@@ -1,0 +1,181 @@
+/** The face of exploring: sample, exhaust, replay a token. */
+
+import { InputError } from '../base/errors.ts';
+import { isWord } from '../base/words.ts';
+import { type Kernel, lowerToSteps, type StepProgram } from '../kernel/index.ts';
+import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
+import { Enumeration } from './enumeration.ts';
+import type {
+  ExhaustOptions,
+  ExhaustResult,
+  MemoryModel,
+  Run,
+  RunListener,
+  SampleOptions,
+  SampleResult,
+  TracedAccess,
+} from './run.ts';
+import { makeSampler } from './samplers.ts';
+import { type Decider, ScheduledRun, ScheduleFollower } from './schedule.ts';
+import { StepMachine } from './step-machine.ts';
+import { damaged, decodeToken, encodeToken, MAX_STEPS_LIMIT, type TokenContent } from './token.ts';
+import { traceSchedule } from './trace.ts';
+
+const DEFAULT_MAX_STEPS = 100_000;
+const DEFAULT_MAX_RUNS = 1_000_000;
+const DEFAULT_DEPTH = 3;
+const MAX_DEPTH = 16;
+
+/** A kernel lowered to steps: made once, for as many scenarios and runs as there are. */
+export class Explorer {
+  readonly #kernel: Kernel;
+  readonly #program: StepProgram;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    this.#program = lowerToSteps(kernel);
+  }
+
+  /**
+   * Takes schedules at random and calls back with every run, until one answers true or all runs are used up.
+   *
+   * @throws InputError if an option is out of range or the scenario is of another kernel.
+   */
+  sample(scenario: Scenario, options: SampleOptions, onRun: RunListener): SampleResult {
+    const { memory = 'sequential', sampler = 'uniform', seed = 1, depth = DEFAULT_DEPTH } = options;
+    checkWord('seed', seed);
+    checkRange('depth', depth, 1, MAX_DEPTH);
+    checkRange('runs', options.runs, 0, Number.MAX_SAFE_INTEGER);
+    const run = this.#explored(scenario, memory, options.maxSteps);
+    const decider = makeSampler(sampler, { seed, depth });
+    for (let runs = 1; runs <= options.runs; runs += 1) {
+      run.take(decider);
+      if (onRun(run) === true) return { runs, stopped: true };
+    }
+    return { runs: options.runs, stopped: false };
+  }
+
+  /**
+   * Takes every schedule, or one of each class of those that differ in the order of commuting accesses only.
+   *
+   * @throws InputError as {@link sample}.
+   */
+  exhaust(scenario: Scenario, options: ExhaustOptions, onRun: RunListener): ExhaustResult {
+    const { memory = 'sequential', maxRuns = DEFAULT_MAX_RUNS } = options;
+    checkRange('maxRuns', maxRuns, 1, Number.MAX_SAFE_INTEGER);
+    const run = this.#explored(scenario, memory, options.maxSteps);
+    const search = new Enumeration();
+    let complete = true;
+    for (let runs = 1; ; runs += 1) {
+      run.take(search);
+      if (run.isHung) complete = false;
+      if (onRun(run) === true) return { runs, stopped: true, complete: false };
+      if (!search.next()) return { runs, stopped: false, complete };
+      if (runs === maxRuns) return { runs, stopped: false, complete: false };
+    }
+  }
+
+  /**
+   * Runs exactly what a token says.
+   *
+   * @throws TokenError if it is damaged, or of another kernel, version or scenario.
+   */
+  replay(scenario: Scenario, token: string): Run {
+    const { memory, maxSteps, schedule } = decodeToken(scenario, token);
+    const run = this.#explored(scenario, memory, maxSteps);
+    const follower = new ScheduleFollower(schedule);
+    run.take(follower);
+    const problem = follower.end();
+    if (problem !== undefined) throw damaged(problem);
+    return run;
+  }
+
+  #explored(scenario: Scenario, memory: MemoryModel, maxSteps = DEFAULT_MAX_STEPS): ExploredRun {
+    checkRange('maxSteps', maxSteps, 1, MAX_STEPS_LIMIT);
+    if (scenario.kernel.identity !== this.#kernel.identity) {
+      throw new InputError('the scenario is of another kernel', 'make an Explorer of the kernel of the scenario.');
+    }
+    return new ExploredRun(scenario, this.#program, memory, maxSteps);
+  }
+}
+
+/** The run that listeners see; one object for all runs. */
+class ExploredRun implements Run {
+  readonly #scenario: Scenario;
+  readonly #program: StepProgram;
+  readonly #memory: MemoryModel;
+  readonly #maxSteps: number;
+  readonly #machine: StepMachine;
+  readonly #taken = new ScheduledRun();
+
+  constructor(scenario: Scenario, program: StepProgram, memory: MemoryModel, maxSteps: number) {
+    this.#scenario = scenario;
+    this.#program = program;
+    this.#memory = memory;
+    this.#maxSteps = maxSteps;
+    this.#machine = new StepMachine(scenario, program, { memory, maxSteps });
+  }
+
+  take(decider: Decider): void {
+    this.#machine.reset();
+    this.#taken.take(this.#machine, decider);
+  }
+
+  get outcome(): ScenarioOutcome {
+    return this.#machine.outcome();
+  }
+
+  get isHung(): boolean {
+    return this.#machine.isHung;
+  }
+
+  get steps(): number {
+    return this.#machine.steps;
+  }
+
+  token(): string {
+    return encodeToken(this.#scenario, this.#content());
+  }
+
+  trace(): readonly TracedAccess[] {
+    return traceSchedule(this.#scenario, this.#program, this.#content());
+  }
+
+  #content(): TokenContent {
+    const { lanes, options } = this.#taken;
+    const schedule = { lanes: lanes.toArray(), options: options.toArray() };
+    return { memory: this.#memory, maxSteps: this.#maxSteps, schedule };
+  }
+}
+
+const explorers = new WeakMap<Kernel, Explorer>();
+
+function explorerOf({ kernel }: Scenario): Explorer {
+  const known = explorers.get(kernel) ?? new Explorer(kernel);
+  explorers.set(kernel, known);
+  return known;
+}
+
+/** As {@link Explorer.sample}, with the kernel of the scenario. */
+export function sample(scenario: Scenario, options: SampleOptions, onRun: RunListener): SampleResult {
+  return explorerOf(scenario).sample(scenario, options, onRun);
+}
+
+/** As {@link Explorer.exhaust}, with the kernel of the scenario. */
+export function exhaust(scenario: Scenario, options: ExhaustOptions, onRun: RunListener): ExhaustResult {
+  return explorerOf(scenario).exhaust(scenario, options, onRun);
+}
+
+/** As {@link Explorer.replay}, with the kernel of the scenario. */
+export function replayToken(scenario: Scenario, token: string): Run {
+  return explorerOf(scenario).replay(scenario, token);
+}
+
+function checkWord(name: string, value: number): void {
+  if (!isWord(value)) throw new InputError(`${name} ${value} is no u32`, `give a whole number from 0 to 4294967295.`);
+}
+
+function checkRange(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new InputError(`${name} ${value} is not ${least} … ${most}`, `give a whole number from ${least} to ${most}.`);
+}
