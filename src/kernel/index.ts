@@ -11,6 +11,7 @@ export {
   observationLayoutOf,
 } from './definition.ts';
 export { KernelError } from './errors.ts';
+export { evaluateBinary } from './evaluate.ts';
 export {
   FAULT_WORDS,
   type FaultExplainer,
