@@ -55,8 +55,8 @@ export interface PrintedRecord {
 export interface SlotShape {
   readonly steps: readonly SlotStep[];
   readonly records: readonly PrintedRecord[];
-  /** How it ends, if that does not depend on what it loads. */
-  readonly end: 'done' | 'fault' | 'waits' | undefined;
+  /** How it ends (`returned`: handed back EMPTY), if that does not depend on what it loads. */
+  readonly end: 'done' | 'fault' | 'waits' | 'returned' | undefined;
   /** Whether it may be left PUBLISHED. */
   readonly mayWait: boolean;
   /** It may read and write any word. */
@@ -429,7 +429,7 @@ const ORDER: readonly Ending[] = ['next', 'break', 'finish', 'fault'];
 const ENDS: Readonly<Record<number, SlotShape['end']>> = {
   [SlotStatus.DONE]: 'done',
   [SlotStatus.FAULT]: 'fault',
-  [SlotStatus.EMPTY]: 'done',
+  [SlotStatus.EMPTY]: 'returned',
   [SlotStatus.PUBLISHED]: 'waits',
   [SlotStatus.CLAIMED]: 'waits',
   [SlotStatus.WAIT_IO]: 'waits',

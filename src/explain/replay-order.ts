@@ -1,0 +1,65 @@
+/** A serial order, really run: nothing is shown that was only reasoned. */
+
+import { ReferenceBackend } from '../backend/index.ts';
+import { compareSnapshots, type ResolvedLayout, type SnapshotComparison } from '../observe/index.ts';
+import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
+import type { EpochAnalysis } from './analysis.ts';
+
+/** Runs the slots of each batch in the order given on the reference. */
+export function replayOrder(scenario: Scenario, order: readonly number[]): ScenarioOutcome {
+  const { kernel, slots, batchEnds } = scenario;
+  const backend = new ReferenceBackend(kernel);
+  backend.restore(scenario.initial);
+  const faults: ScenarioOutcome['faults'][number][] = [];
+  let [done, pending, begin] = [0, 0, 0];
+  for (const end of batchEnds) {
+    for (const slot of order.slice(begin, end)) backend.publish(slots[slot].slotIndex, slots[slot].slot);
+    const report = backend.drain();
+    done += report.done;
+    pending = report.pending.length;
+    faults.push(...report.faults);
+    begin = end;
+  }
+  const words = new Uint32Array(scenario.initial.length);
+  backend.observe(words);
+  return { words, done, pending, faults };
+}
+
+/** How an outcome compares with another of the same scenario. */
+export interface OutcomeComparison {
+  readonly isSame: boolean;
+  /** They differ in nothing but records that an overflow dropped, of which nobody knows which. */
+  readonly isUnknown: boolean;
+  readonly words: SnapshotComparison;
+}
+
+/** Compares outcomes under the equivalences of the kernel's regions. */
+export function compareOutcomes(
+  layout: ResolvedLayout,
+  expected: ScenarioOutcome,
+  seen: ScenarioOutcome,
+): OutcomeComparison {
+  const words = compareSnapshots(layout, expected.words, seen.words);
+  const sameEnds =
+    expected.done === seen.done &&
+    expected.pending === seen.pending &&
+    faultText(expected.faults) === faultText(seen.faults);
+  const differs = words.differences.length > 0 || !sameEnds;
+  return { isSame: !differs, isUnknown: !differs && words.unknown.length > 0, words };
+}
+
+function faultText(faults: ScenarioOutcome['faults']): string {
+  return faults
+    .map(({ slotIndex, opcode, words }) => `${slotIndex}:${opcode}:${words.join(':')}`)
+    .sort()
+    .join(' ');
+}
+
+/** Witnesses of components, each in the order of its batches, as one order of all slots. */
+export function joinOrders({ scenario, batchOf }: EpochAnalysis, orders: readonly (readonly number[])[]): number[] {
+  const ordered = orders.flat();
+  const placed = new Set(ordered);
+  for (const slot of scenario.slots.keys()) if (!placed.has(slot)) ordered.push(slot);
+  // Sorting is stable: within a batch everything stays as its component has it.
+  return ordered.sort((left, right) => batchOf[left] - batchOf[right]);
+}
