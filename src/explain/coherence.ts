@@ -18,7 +18,13 @@ export type CoherentOrder =
 /** Why there is no order. `operations` are those concerned. */
 export type CoherenceProblem =
   /** More operations found the value than left it there; `found` and `left` count them, the first value as one left. */
-  | { readonly kind: 'found too often'; readonly value: number; readonly found: number; readonly left: number; readonly operations: readonly number[] }
+  | {
+      readonly kind: 'found too often';
+      readonly value: number;
+      readonly found: number;
+      readonly left: number;
+      readonly operations: readonly number[];
+    }
   /** Nothing leaves the value that was seen last, or it is needed earlier. */
   | { readonly kind: 'last value'; readonly value: number; readonly operations: readonly number[] }
   /** These found values that nothing leads to. */

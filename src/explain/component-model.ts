@@ -47,7 +47,9 @@ export class ComponentModel implements SerialModel {
     this.#owners = ownersOf(question);
     this.#writes = question.slots.map((slot) => writesOf(shapes[slot], states, question));
     this.#provides = question.slots.map((slot, operation) =>
-      Uint8Array.from(this.#writes[operation], (word) => (surelySpoils(shapes[slot], word, this.#wanted[word]) ? 0 : 1)),
+      Uint8Array.from(this.#writes[operation], (word) =>
+        surelySpoils(shapes[slot], word, this.#wanted[word]) ? 0 : 1,
+      ),
     );
     this.#providers = new Int32Array(this.#words.length);
     this.#spoilers = new Int32Array(this.#words.length);
@@ -238,7 +240,8 @@ function writesOf(shape: SlotShape, states: ReadonlySet<number>, question: Quest
     return Uint32Array.from(states);
   }
   const words = new Set<number>();
-  for (const { kind, word } of shape.steps) if (kind !== 'load' && word !== undefined && states.has(word)) words.add(word);
+  for (const { kind, word } of shape.steps)
+    if (kind !== 'load' && word !== undefined && states.has(word)) words.add(word);
   const { kernel } = question.analysis.scenario;
   if (shape.records.length > 0 || shape.usesDebugFreely) {
     for (const word of states) if (word >= kernel.controlWords) words.add(word);

@@ -1,3 +1,15 @@
 /** Why an epoch came out as it did: an order of its slots that gives it, or the reason why there is none. */
 
 export { type CoherenceProblem, type CoherentOrder, coherentOrder, type WordOperation } from './coherence.ts';
+export { DEFAULT_NODES, DEFAULT_RUNS, type ExplainOptions, explain } from './explain.ts';
+export type {
+  AccessRow,
+  ConcernedWord,
+  Contradiction,
+  ContradictionShape,
+  ExplainVerdict,
+  Explanation,
+  Level,
+  SlotText,
+  Witness,
+} from './explanation.ts';

@@ -47,7 +47,8 @@ export function questionOf(
     }
     return equivalence === 'exact';
   });
-  const staticWaits = shapes.filter(({ end }) => end === 'waits').length;
+  const taking = new Set(component.slots);
+  const staticWaits = shapes.filter(({ end }, slot) => end === 'waits' && !taking.has(slot)).length;
   const hasDynamicWaits = component.slots.some((slot) => shapes[slot].end === undefined && shapes[slot].mayWait);
   return {
     analysis,

@@ -1,14 +1,29 @@
 /** A serial order, really run: nothing is shown that was only reasoned. */
 
 import { ReferenceBackend } from '../backend/index.ts';
+import type { Kernel } from '../kernel/index.ts';
 import { compareSnapshots, type ResolvedLayout, type SnapshotComparison } from '../observe/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
 import type { EpochAnalysis } from './analysis.ts';
 
+/** Made once a kernel: compiling takes longer than running a small epoch a hundred times. */
+const references = new WeakMap<Kernel, ReferenceBackend>();
+
+function referenceOf(kernel: Kernel): ReferenceBackend {
+  const known = references.get(kernel);
+  if (known !== undefined) {
+    known.start();
+    return known;
+  }
+  const made = new ReferenceBackend(kernel);
+  references.set(kernel, made);
+  return made;
+}
+
 /** Runs the slots of each batch in the order given on the reference. */
 export function replayOrder(scenario: Scenario, order: readonly number[]): ScenarioOutcome {
   const { kernel, slots, batchEnds } = scenario;
-  const backend = new ReferenceBackend(kernel);
+  const backend = referenceOf(kernel);
   backend.restore(scenario.initial);
   const faults: ScenarioOutcome['faults'][number][] = [];
   let [done, pending, begin] = [0, 0, 0];

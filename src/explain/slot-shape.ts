@@ -8,15 +8,22 @@
 
 import {
   canBeInner,
-  evaluateBinary,
   type Expression,
+  evaluateBinary,
   findOpcode,
   type Kernel,
   memoriesOf,
   type OpcodeDefinition,
   type Statement,
 } from '../kernel/index.ts';
-import { DEBUG_RECORD_WORDS, DEBUG_RECORDS_START, DEBUG_WORDS, SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/index.ts';
+import {
+  DEBUG_RECORD_WORDS,
+  DEBUG_RECORDS_START,
+  DEBUG_WORDS,
+  SLOT_WORDS,
+  SlotStatus,
+  SlotWord,
+} from '../protocol/index.ts';
 import type { PlacedSlot } from '../record/index.ts';
 
 /** What step number `step` of the slot loaded, plus a constant. */

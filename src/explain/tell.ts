@@ -1,6 +1,6 @@
 /** Slots, words and values in words. */
 
-import { type Kernel, findOpcode } from '../kernel/index.ts';
+import { findOpcode, type Kernel } from '../kernel/index.ts';
 import { opcodeName } from '../protocol/index.ts';
 import type { EpochAnalysis } from './analysis.ts';
 import type { SlotText } from './explanation.ts';

@@ -37,7 +37,8 @@ function checkEnds(analysis: EpochAnalysis, outcome: ScenarioOutcome): Finding |
   const { shapes } = analysis;
   const faults = expectedFaults(analysis, outcome);
   const odd = shapes.findIndex(
-    ({ end }, slot) => faults[slot] !== undefined && end !== undefined && (end === 'fault') !== (faults[slot] !== 'none'),
+    ({ end }, slot) =>
+      faults[slot] !== undefined && end !== undefined && (end === 'fault') !== (faults[slot] !== 'none'),
   );
   if (odd >= 0) {
     const isFaulted = shapes[odd].end !== 'fault';
@@ -190,9 +191,20 @@ function wrongTotal({ scenario }: EpochAnalysis, fold: FoldedWord, total: number
   const summary = `${name}: no order of its ${fold.constants.length} ${what} gives ${seen}: ${total} is the ${fold.operation === 'add' ? 'sum' : 'result'}${isLost ? '; lost update' : ''}`;
   const argument = [
     `${name} held ${scenario.initial[fold.word]} before, and all that its slots do is ${fold.operation}, which gives ${total} in every order.`,
-    ...(isLost ? [`${seen} is what is left if the ${lack} of ${suspects.length > 3 ? `one of ${suspects.length} slots` : listText(suspects.map(slotName)).replace(' and ', ' or ')} is lost.`] : []),
+    ...(isLost
+      ? [
+          `${seen} is what is left if the ${lack} of ${suspects.length > 3 ? `one of ${suspects.length} slots` : listText(suspects.map(slotName)).replace(' and ', ' or ')} is lost.`,
+        ]
+      : []),
   ];
-  return { level: 'coherence', shape: isLost ? 'lost update' : 'wrong total', summary, argument, slots, words: [fold.word] };
+  return {
+    level: 'coherence',
+    shape: isLost ? 'lost update' : 'wrong total',
+    summary,
+    argument,
+    slots,
+    words: [fold.word],
+  };
 }
 
 /** Words of which it is known what each operation found. */
@@ -215,7 +227,11 @@ function checkCoherence(analysis: EpochAnalysis, outcome: ScenarioOutcome): Find
       operation === undefined || operation === 'nothing' ? [] : [{ operation, slot: places[at].slot }],
     );
     const last = equivalenceAt(layout, word) === 'exact' ? outcome.words[word] : undefined;
-    const result = coherentOrder(known.map(({ operation }) => operation), scenario.initial[word], last);
+    const result = coherentOrder(
+      known.map(({ operation }) => operation),
+      scenario.initial[word],
+      last,
+    );
     if (!result.isCoherent) return incoherent(analysis, word, known, result.problem);
   }
   return undefined;
@@ -225,7 +241,8 @@ function checkCoherence(analysis: EpochAnalysis, outcome: ScenarioOutcome): Find
 function oldValues({ shapes, layout }: EpochAnalysis, outcome: ScenarioOutcome) {
   const owners = new Map<number, number>();
   for (const [slot, { steps }] of shapes.entries()) {
-    for (const { word } of steps) if (word !== undefined) owners.set(word, (owners.get(word) ?? slot) === slot ? slot : -1);
+    for (const { word } of steps)
+      if (word !== undefined) owners.set(word, (owners.get(word) ?? slot) === slot ? slot : -1);
   }
   return (slot: number, step: number) =>
     knownOldValue(shapes[slot], step, (word) =>
@@ -266,7 +283,13 @@ function incoherent(
   const name = wordText(scenario.kernel, word);
   const slots = [...new Set(problem.operations.map((index) => known[index].slot))];
   const first = scenario.initial[word];
-  return { level: 'coherence', shape: 'incoherent word', slots, words: [word], ...problemText(name, first, known, problem) };
+  return {
+    level: 'coherence',
+    shape: 'incoherent word',
+    slots,
+    words: [word],
+    ...problemText(name, first, known, problem),
+  };
 }
 
 function problemText(
@@ -293,7 +316,9 @@ function problemText(
     case 'last value':
       return {
         summary: `${name} is not coherent: it ends with ${value}, which no order of its operations leaves`,
-        argument: [`It began with ${first}, and in every order that fits what was found, something comes after ${value}.`],
+        argument: [
+          `It began with ${first}, and in every order that fits what was found, something comes after ${value}.`,
+        ],
       };
     case 'out of reach':
       return {

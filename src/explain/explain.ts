@@ -1,0 +1,222 @@
+/** The ladder: what was seen of an epoch is held against one demand after the other, the weakest first. */
+
+import { BackendFaultError, PublishError } from '../backend/index.ts';
+import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
+import { answerByAccesses } from './access-level.ts';
+import { analyseEpoch, type EpochAnalysis } from './analysis.ts';
+import { type SmallContradiction, shrinkContradiction } from './contradiction.ts';
+import { concernedWords, tellContradiction } from './contradiction-text.ts';
+import type { Explanation } from './explanation.ts';
+import { type Question, questionOf } from './question.ts';
+import { compareOutcomes, joinOrders, replayOrder } from './replay-order.ts';
+import { answerSerially } from './serial-level.ts';
+import { SlotMachine } from './slot-machine.ts';
+import { listText, slotText } from './tell.ts';
+import { checkWords } from './word-checks.ts';
+
+export interface ExplainOptions {
+  /** States of serial orders looked at before it gives up, over all of the epoch. Default {@link DEFAULT_NODES}. */
+  readonly maxNodes?: number;
+  /** Interleavings of single accesses run before it gives up. Default {@link DEFAULT_RUNS}. */
+  readonly maxRuns?: number;
+}
+
+export const DEFAULT_NODES = 1_000_000;
+export const DEFAULT_RUNS = 20_000;
+
+/**
+ * Explains how an epoch came out.
+ *
+ * Everything is bounded by counts, so the answer is the same everywhere. A verdict of `unserializable` rests on a search
+ * that came to its end, one of `serializable` on an order that was replayed.
+ */
+export function explain(scenario: Scenario, outcome: ScenarioOutcome, options: ExplainOptions = {}): Explanation {
+  return new Ladder(scenario, outcome, options).run();
+}
+
+class Ladder {
+  readonly #scenario: Scenario;
+  readonly #outcome: ScenarioOutcome;
+  readonly #analysis: EpochAnalysis;
+  readonly #maxRuns: number;
+  #nodesLeft: number;
+  #nodes = 0;
+  #runs = 0;
+  readonly #assumed: string[] = [];
+  readonly #notKnown: string[] = [];
+
+  constructor(scenario: Scenario, outcome: ScenarioOutcome, { maxNodes, maxRuns }: ExplainOptions) {
+    this.#scenario = scenario;
+    this.#outcome = outcome;
+    this.#nodesLeft = maxNodes ?? DEFAULT_NODES;
+    this.#maxRuns = maxRuns ?? DEFAULT_RUNS;
+    this.#analysis = analyseEpoch(scenario);
+  }
+
+  run(): Explanation {
+    const publishOrder = [...this.#scenario.slots.keys()];
+    if (this.#gives(publishOrder)) return this.#explainedBy(publishOrder, true);
+    const { unsupported, shapes } = this.#analysis;
+    if (unsupported !== undefined) return this.#unknown(unsupported);
+    if (this.#scenario.batchEnds.length > 1 && shapes.some(({ end, mayWait }) => end === undefined && mayWait)) {
+      return this.#unknown('a slot may be left waiting and get another turn in a later batch');
+    }
+    const finding = checkWords(this.#analysis, this.#outcome);
+    if (finding !== undefined) {
+      const { level, shape, summary, argument, slots, words } = finding;
+      return this.#explanation({
+        verdict: 'unserializable',
+        violated: level,
+        holds: level === 'coherence' ? 'provenance' : undefined,
+        summary,
+        argument,
+        slots: this.#slotTexts(slots),
+        contradiction: {
+          shape,
+          slots,
+          words: concernedWords(this.#analysis, this.#outcome, words, undefined),
+          isMinimal: true,
+          nearestOrder: undefined,
+        },
+      });
+    }
+    return this.#bySlots();
+  }
+
+  /** Component by component; the first that has no order is what is explained. */
+  #bySlots(): Explanation {
+    const machine = new SlotMachine(this.#scenario.kernel, this.#scenario.slots);
+    const orders: (readonly number[])[] = [];
+    const stuck: string[] = [];
+    for (const component of this.#analysis.components) {
+      const question = questionOf(this.#analysis, this.#outcome, component);
+      const answer = answerSerially(question, machine, this.#nodesLeft);
+      this.#count(answer.nodes);
+      if (answer.verdict === 'found') orders.push(answer.order);
+      else if (answer.verdict === 'none') {
+        return this.#explainContradiction(question, shrinkContradiction(question, answer, machine, this.#nodesLeft));
+      } else stuck.push(`no order of ${component.slots.length} slots that share words was found among those tried`);
+    }
+    if (stuck.length > 0) return this.#unknown(...stuck);
+    const order = joinOrders(this.#analysis, orders);
+    if (this.#gives(order)) return this.#explainedBy(order, false);
+    return this.#unknown(
+      'an order was found, but replayed it gave something else: please report this as a bug of vrrl',
+    );
+  }
+
+  #explainContradiction(question: Question, small: SmallContradiction): Explanation {
+    this.#count(small.nodes);
+    const told = tellContradiction(small);
+    const access = answerByAccesses(question, small, this.#maxRuns);
+    this.#runs += access.runs;
+    const common = {
+      slots: this.#slotTexts(small.question.slots),
+      contradiction: told.contradiction,
+      witness: access.witness,
+      accesses: access.rows,
+      weakShape: access.weakShape,
+    };
+    this.#notKnown.push(...access.notKnown);
+    switch (access.kind) {
+      case 'legal':
+        return this.#explanation({
+          ...common,
+          verdict: 'serializable',
+          violated: 'slot-serial',
+          holds: 'access-serial',
+          summary: `legal: accesses of ${access.text} came in between each other, and none of them promised to happen at once`,
+          argument: [...told.argument, ...access.argument],
+        });
+      case 'broken promise':
+        return this.#explanation({
+          ...common,
+          verdict: 'unserializable',
+          violated: 'slot-serial',
+          holds: access.holds,
+          summary: `${told.summary}; ${access.text} promised to happen at once`,
+          argument: [...told.argument, ...access.argument],
+          brokenPromises: access.brokenPromises,
+        });
+      case 'not sequential':
+        return this.#explanation({
+          ...common,
+          verdict: 'unserializable',
+          violated: access.holds === 'weak' ? 'access-serial' : 'weak',
+          holds: access.holds,
+          summary: told.summary,
+          argument: [...told.argument, ...access.argument],
+        });
+      case 'unknown':
+        return this.#explanation({
+          ...common,
+          verdict: 'unknown',
+          violated: 'slot-serial',
+          holds: undefined,
+          summary: `${told.summary}; whether their accesses came in between each other is not known`,
+          argument: [...told.argument, ...access.argument],
+        });
+    }
+  }
+
+  #gives(order: readonly number[]): boolean {
+    try {
+      const replayed = replayOrder(this.#scenario, order);
+      const { isSame, isUnknown, words } = compareOutcomes(this.#analysis.layout, replayed, this.#outcome);
+      if (isSame && isUnknown) this.#notKnown.push(...words.unknown.map(({ reason }) => reason));
+      return isSame;
+    } catch (error) {
+      // An order that publishes into a slot of the ring that still waits is none.
+      if (error instanceof PublishError) return false;
+      if (!(error instanceof BackendFaultError)) throw error;
+      this.#notKnown.push(`a slot did not come to its end when it was replayed: ${error.what}`);
+      return false;
+    }
+  }
+
+  #explainedBy(order: readonly number[], isPublishOrder: boolean): Explanation {
+    const shown = order.length > 12 ? [...order.slice(0, 12), '…'] : order;
+    return this.#explanation({
+      verdict: 'serializable',
+      holds: 'slot-serial',
+      summary: isPublishOrder
+        ? 'what was seen is what the slots give in the order of publishing'
+        : `legal: the slots in the order ${shown.join(', ')} give what was seen`,
+      argument: ['The order was replayed on the reference, and every observed word came out as it was seen.'],
+      witness: { kind: 'slots', order, isPublishOrder },
+      slots: this.#slotTexts([...this.#scenario.slots.keys()]),
+    });
+  }
+
+  #unknown(...reasons: readonly string[]): Explanation {
+    this.#notKnown.push(...reasons);
+    return this.#explanation({ verdict: 'unknown', summary: `unknown: ${listText(reasons)}`, argument: [] });
+  }
+
+  #explanation(found: Pick<Explanation, 'verdict' | 'summary' | 'argument'> & Partial<Explanation>): Explanation {
+    return {
+      violated: undefined,
+      holds: undefined,
+      witness: undefined,
+      contradiction: undefined,
+      weakShape: undefined,
+      slots: [],
+      brokenPromises: [],
+      accesses: [],
+      assumed: this.#assumed,
+      notKnown: [...new Set(this.#notKnown)],
+      nodes: this.#nodes,
+      runs: this.#runs,
+      ...found,
+    };
+  }
+
+  #slotTexts(slots: readonly number[]): Explanation['slots'] {
+    return slots.map((slot) => slotText(this.#analysis, slot));
+  }
+
+  #count(nodes: number): void {
+    this.#nodes += nodes;
+    this.#nodesLeft = Math.max(0, this.#nodesLeft - nodes);
+  }
+}

@@ -1,0 +1,91 @@
+/** The level slot-serial: an order of whole slots, component by component. */
+
+import { findOpcode, type Kernel } from '../kernel/index.ts';
+import { findSerialOrder, type SerialSearchResult } from '../serial/index.ts';
+import type { EpochAnalysis } from './analysis.ts';
+import { ComponentModel } from './component-model.ts';
+import type { Question } from './question.ts';
+import { type SlotMachine, SlotsTooLong } from './slot-machine.ts';
+
+/** An answer in numbers of the scenario's slots. */
+export interface SerialAnswer {
+  readonly verdict: 'found' | 'none' | 'unknown';
+  /** The order found; otherwise the longest beginning of one that fitted. */
+  readonly order: readonly number[];
+  readonly nodes: number;
+  /** Words that no order can mend, told without a search. */
+  readonly lostWords: readonly number[];
+}
+
+/** Looks for an order of a question's slots. */
+export function answerSerially(question: Question, machine: SlotMachine, maxNodes: number): SerialAnswer {
+  const model = new ComponentModel(question, machine);
+  const lostWords = model.lostWords();
+  if (lostWords.length > 0) return { verdict: 'none', order: [], nodes: 0, lostWords };
+  try {
+    const result = findSerialOrder(model, { ...searchOrder(question, model), classOf: classesOf(question), maxNodes });
+    return { verdict: result.verdict, order: orderOf(question, result), nodes: result.nodes, lostWords };
+  } catch (error) {
+    if (!(error instanceof SlotsTooLong)) throw error;
+    return { verdict: 'unknown', order: [], nodes: 0, lostWords };
+  }
+}
+
+function orderOf({ slots }: Question, result: SerialSearchResult): number[] {
+  const order = result.verdict === 'found' ? result.order : result.longest;
+  return order.map((operation) => slots[operation]);
+}
+
+/** Slots of different batches never overlapped: a batch is an interval of time. */
+function searchOrder({ slots, analysis }: Question, model: ComponentModel) {
+  const batches = slots.map((slot) => analysis.batchOf[slot]);
+  if (batches.every((batch) => batch === batches[0])) return { order: { pairs: model.impliedPairs() } };
+  return { order: { call: batches, return: batches.map((batch) => batch + 0.5) } };
+}
+
+/** Slots that ask for the same, in the same batch, are interchangeable if their own place in the ring is of no matter. */
+function classesOf({ slots, analysis, faults }: Question): (operation: number) => number {
+  const classes = new Map<string, number>();
+  const ofOperation = slots.map((slot, operation) => {
+    const key = classKey(analysis, slot, JSON.stringify(faults[slot] ?? 'any'));
+    const known = key === undefined ? undefined : classes.get(key);
+    if (key !== undefined && known === undefined) classes.set(key, operation);
+    return known ?? operation;
+  });
+  return (operation) => ofOperation[operation];
+}
+
+function classKey({ scenario, batchOf }: EpochAnalysis, slot: number, fault: string): string | undefined {
+  const { opcode, tenant, priority, args } = scenario.slots[slot].slot;
+  if (!knowsNoPlace(scenario.kernel, opcode)) return undefined;
+  return JSON.stringify([batchOf[slot], opcode, tenant, priority, Array.from(args), fault]);
+}
+
+const placeless = new WeakMap<Kernel, Map<number, boolean>>();
+
+/** Whether nothing that an opcode does depends on which slot of the ring it is in, as far as the kernel's text tells. */
+function knowsNoPlace(kernel: Kernel, opcode: number): boolean {
+  const known = placeless.get(kernel) ?? new Map<number, boolean>();
+  placeless.set(kernel, known);
+  const before = known.get(opcode);
+  if (before !== undefined) return before;
+  const body = findOpcode(kernel, opcode)?.body ?? [];
+  const isPlaceless = !namesPlace(kernel.turn) && !namesPlace(body);
+  known.set(opcode, isPlaceless);
+  return isPlaceless;
+}
+
+/** A dispatch is told where its arguments are, and ring words are found by the place; whatever else names it uses it. */
+function namesPlace(node: unknown): boolean {
+  if (Array.isArray(node)) return node.some(namesPlace);
+  if (typeof node !== 'object' || node === null) return false;
+  if ('kind' in node && node.kind === 'local' && 'name' in node) {
+    return node.name === 'slotBase' || node.name === 'slotIndex' || node.name === 'argumentBase';
+  }
+  const isRing = 'memory' in node && node.memory === 'ring';
+  return Object.entries(node).some(([name, member]) => {
+    if ((isRing && name === 'index') || name === 'argumentBase') return false;
+    if ('kind' in node && node.kind === 'dispatch' && name === 'inner' && member === true) return true;
+    return namesPlace(member);
+  });
+}
