@@ -8,7 +8,7 @@ import { type CoherenceProblem, coherentOrder, type WordOperation } from './cohe
 import { knownOldValue } from './component-model.ts';
 import type { ContradictionShape, Level } from './explanation.ts';
 import { appendRecord, applyCommuting, expectedFaults } from './question.ts';
-import { isLoaded, type SlotStep } from './slot-shape.ts';
+import type { SlotStep } from './slot-shape.ts';
 import { listText, slotName, wordText } from './tell.ts';
 
 /** Something that no order whatever could bring about. */
