@@ -1,13 +1,19 @@
 /** Every schedule there is, depth first. */
 
-import type { Decider } from './schedule.ts';
+import type { Decider, ScheduledRun } from './schedule.ts';
+import type { Search } from './search.ts';
 import type { StepMachine } from './step-machine.ts';
 
 /** Takes the first way at every decision, then changes the last one that has another way left. */
-export class Enumeration implements Decider {
+export class Enumeration implements Decider, Search {
   readonly #taken: number[] = [];
   readonly #ways: number[] = [];
   #next = 0;
+
+  take(machine: StepMachine, taken: ScheduledRun): boolean {
+    taken.take(machine, this);
+    return true;
+  }
 
   begin(): void {
     this.#next = 0;

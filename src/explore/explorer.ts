@@ -5,6 +5,7 @@ import { isWord } from '../base/words.ts';
 import { type Kernel, lowerToSteps, type StepProgram } from '../kernel/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
 import { Enumeration } from './enumeration.ts';
+import { OptimalSearch } from './optimal-search.ts';
 import type {
   ExhaustOptions,
   ExhaustResult,
@@ -17,6 +18,8 @@ import type {
 } from './run.ts';
 import { makeSampler } from './samplers.ts';
 import { type Decider, ScheduledRun, ScheduleFollower } from './schedule.ts';
+import type { Search } from './search.ts';
+import { SleepingSearch } from './sleeping-search.ts';
 import { StepMachine } from './step-machine.ts';
 import { damaged, decodeToken, encodeToken, MAX_STEPS_LIMIT, type TokenContent } from './token.ts';
 import { traceSchedule } from './trace.ts';
@@ -64,15 +67,19 @@ export class Explorer {
     const { memory = 'sequential', maxRuns = DEFAULT_MAX_RUNS } = options;
     checkRange('maxRuns', maxRuns, 1, Number.MAX_SAFE_INTEGER);
     const run = this.#explored(scenario, memory, options.maxSteps);
-    const search = new Enumeration();
+    const search = makeSearch(memory, options.reduction ?? true);
+    let runs = 0;
     let complete = true;
-    for (let runs = 1; ; runs += 1) {
-      run.take(search);
-      if (run.isHung) complete = false;
-      if (onRun(run) === true) return { runs, stopped: true, complete: false };
+    // Runs that are given up count for the limit only, since they take their time too.
+    for (let tries = 0; tries < maxRuns; tries += 1) {
+      if (run.search(search)) {
+        runs += 1;
+        if (run.isHung) complete = false;
+        if (onRun(run) === true) return { runs, stopped: true, complete: false };
+      }
       if (!search.next()) return { runs, stopped: false, complete };
-      if (runs === maxRuns) return { runs, stopped: false, complete: false };
     }
+    return { runs, stopped: false, complete: false };
   }
 
   /**
@@ -121,6 +128,12 @@ class ExploredRun implements Run {
     this.#taken.take(this.#machine, decider);
   }
 
+  /** False if the run was given up. */
+  search(search: Search): boolean {
+    this.#machine.reset();
+    return search.take(this.#machine, this.#taken);
+  }
+
   get outcome(): ScenarioOutcome {
     return this.#machine.outcome();
   }
@@ -146,6 +159,11 @@ class ExploredRun implements Run {
     const schedule = { lanes: lanes.toArray(), options: options.toArray() };
     return { memory: this.#memory, maxSteps: this.#maxSteps, schedule };
   }
+}
+
+function makeSearch(memory: MemoryModel, reduction: boolean): Search {
+  if (!reduction) return new Enumeration();
+  return memory === 'sequential' ? new OptimalSearch() : new SleepingSearch();
 }
 
 const explorers = new WeakMap<Kernel, Explorer>();

@@ -1,0 +1,37 @@
+/** Which accesses can be taken in either order with the same effect, when every load returns the newest store. */
+
+import { READ_MODIFY_WRITES, StepCode } from '../kernel/index.ts';
+import type { StepMachine } from './step-machine.ts';
+
+/** What matters of an access for that. */
+export interface Access {
+  readonly lane: number;
+  readonly word: number;
+  /** What it does there: accesses of one class above zero commute with each other; class 0 with nothing. */
+  readonly commutingClass: number;
+}
+
+const LOAD_CLASS = 1;
+const FIRST_FOLD_CLASS = 2;
+const EXCHANGE = StepCode.FIRST_READ_MODIFY_WRITE + READ_MODIFY_WRITES.indexOf('exchange');
+const ADD = StepCode.FIRST_READ_MODIFY_WRITE + READ_MODIFY_WRITES.indexOf('add');
+const SUBTRACT = StepCode.FIRST_READ_MODIFY_WRITE + READ_MODIFY_WRITES.indexOf('subtract');
+
+/** The access that a ready lane is about to make. */
+export function pendingAccess(machine: StepMachine, lane: number): Access {
+  const { code, usesOldValue } = machine.program.sites[machine.lanes.site[lane]];
+  return { lane, word: machine.lanes.address[lane], commutingClass: commutingClass(code, usesOldValue) };
+}
+
+function commutingClass(code: number, usesOldValue: boolean): number {
+  if (code === StepCode.LOAD) return LOAD_CLASS;
+  // Read-modify-writes of one operation that nobody reads the old value of, such as counting.
+  if (code < StepCode.FIRST_READ_MODIFY_WRITE || code === EXCHANGE || usesOldValue) return 0;
+  return FIRST_FOLD_CLASS + (code === SUBTRACT ? ADD : code);
+}
+
+/** Whether two accesses of different lanes can change places. */
+export function commute(left: Access, right: Access): boolean {
+  if (left.word !== right.word) return true;
+  return left.commutingClass !== 0 && left.commutingClass === right.commutingClass;
+}
