@@ -21,14 +21,19 @@ export interface PlacedRace {
 export function placeRaces({ race }: Mutant, random: RandomWords, first: number, count: number): PlacedRace[] {
   return Array.from({ length: count }, (_, beside) => {
     const place = new Place(first + beside);
-    return { place, slots: slotsOfRace(race, place, random) };
+    return { place, slots: slotsOfRace(race, place, () => random.next()) };
   });
 }
 
 /** Which of these slots meet a defect of that rarity; the same text means that they come out alike. */
-export function struckSlots(slots: readonly SlotRequest[], rarity: Rarity | undefined): string {
+export function struckSlots(slots: readonly Salted[], rarity: Rarity | undefined): string {
   if (rarity === undefined) return 'all';
   return slots.map(({ args }) => (isStruck(args?.[SALT_ARGUMENT] ?? 0, rarity) ? '1' : '0')).join('');
+}
+
+/** A slot with its salt, published or about to be. */
+interface Salted {
+  readonly args?: ArrayLike<number>;
 }
 
 /** Tells whether some order of a race's slots gives what its words are. Races share no words, so each is asked by itself. */

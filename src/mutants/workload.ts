@@ -1,6 +1,5 @@
-/** Races as scenarios and as epochs, with salts drawn from a seed. */
+/** Races as slots and as scenarios, with their salts. */
 
-import type { RandomWords } from '../base/random.ts';
 import type { Kernel } from '../kernel/index.ts';
 import { Priority } from '../protocol/index.ts';
 import type { PlacedSlot, SlotRequest } from '../record/index.ts';
@@ -9,11 +8,11 @@ import { Place, type Race } from './base-kernel.ts';
 import { SALT_ARGUMENT } from './rewrite/rare.ts';
 
 /** The slots of a race at a place, salted. */
-export function slotsOfRace(race: Race, place: Place, random: RandomWords): SlotRequest[] {
-  const shared = random.next();
+export function slotsOfRace(race: Race, place: Place, drawSalt: () => number): SlotRequest[] {
+  const shared = drawSalt();
   return race.slots(place).map(({ args = [], ...slot }) => {
     const salted = [...args, ...new Array<number>(SALT_ARGUMENT - args.length).fill(0)];
-    return { ...slot, args: [...salted, race.sharesSalt === true ? shared : random.next()] };
+    return { ...slot, args: [...salted, race.sharesSalt === true ? shared : drawSalt()] };
   });
 }
 
@@ -26,6 +25,6 @@ export function placedSlots(slots: readonly SlotRequest[]): PlacedSlot[] {
 }
 
 /** A race by itself, from a fresh kernel. */
-export function scenarioOfRace(kernel: Kernel, race: Race, random: RandomWords): Scenario {
-  return scenarioOfSlots(kernel, placedSlots(slotsOfRace(race, new Place(0), random)));
+export function scenarioOfRace(kernel: Kernel, race: Race, drawSalt: () => number): Scenario {
+  return scenarioOfSlots(kernel, placedSlots(slotsOfRace(race, new Place(0), drawSalt)));
 }

@@ -17,6 +17,9 @@ export const SALT_ARGUMENT: number = ARGUMENT_COUNT - 1;
 /** 2³² divided by the golden ratio, made odd: its multiples spread well (D. Knuth, volume 3, section 6.4). */
 const SPREAD = 0x9e37_79b1;
 
+/** A slot with it meets a defect of any rarity. */
+export const SALT_THAT_STRIKES = 0;
+
 /** Whether a slot with that salt meets a defect of that rarity: what the rewritten kernel computes. */
 export function isStruck(salt: number, { oneIn }: Rarity): boolean {
   return Math.imul(salt, SPREAD) >>> 0 < 2 ** 32 / oneIn;
