@@ -155,7 +155,8 @@ export class ProcessBackend implements Backend {
 
   /** One way there and back instead of two. */
   async drainAndObserve(snapshot: Uint32Array): Promise<DrainReport> {
-    const [drained, observed] = await Promise.allSettled([this.drain(), this.observe(snapshot)]);
+    const asked = this.runner.together(() => [this.drain(), this.observe(snapshot)] as const);
+    const [drained, observed] = await Promise.allSettled(asked);
     if (drained.status === 'rejected') throw drained.reason;
     if (observed.status === 'rejected') throw observed.reason;
     return drained.value;

@@ -82,9 +82,20 @@ export class RunnerChild {
   write(...pieces: readonly Uint8Array[]): void {
     const { stdin } = this.#process;
     if (!stdin.writable) return;
+    this.inOneWrite(() => {
+      for (const piece of pieces) if (piece.length > 0) stdin.write(piece);
+    });
+  }
+
+  /** Hands over in one call to the system what `write` writes. */
+  inOneWrite<Result>(write: () => Result): Result {
+    const { stdin } = this.#process;
     stdin.cork();
-    for (const piece of pieces) if (piece.length > 0) stdin.write(piece);
-    stdin.uncork();
+    try {
+      return write();
+    } finally {
+      stdin.uncork();
+    }
   }
 
   closeInput(): void {
