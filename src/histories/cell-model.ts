@@ -2,6 +2,7 @@
 
 import type { SerialModel } from '../serial/index.ts';
 import { changesAnything, type Step } from './program.ts';
+import { ValueNeeds } from './value-needs.ts';
 import type { ValueTable } from './values.ts';
 
 /** An operation as the model runs it. */
@@ -37,6 +38,7 @@ export class CellModel implements SerialModel {
   readonly #heldBefore: number[] = [];
   readonly #marks: number[] = [];
   readonly #wasUnread: boolean[] = [];
+  readonly #needs: ValueNeeds | undefined;
 
   constructor(
     operations: readonly CellOperation[],
@@ -50,6 +52,7 @@ export class CellModel implements SerialModel {
     this.#values = values;
     this.#cells = Array.from(initial);
     this.#hasOneValue = initial.length === 1 && holds === 'value';
+    this.#needs = this.#hasOneValue ? ValueNeeds.of(operations) : undefined;
     initial.forEach((held, cell) => {
       this.#hash ^= hashOf(cell, held);
     });
@@ -64,19 +67,26 @@ export class CellModel implements SerialModel {
       this.#restore(mark);
       return false;
     }
+    this.#needs?.apply(operation);
     this.#marks.push(mark);
     this.#wasUnread.push(this.#isUnread);
     if (this.#hasOneValue && steps.length > 0) this.#isUnread = isOptional && this.#changes[operation] === 1;
     return true;
   }
 
-  undo(_operation: number): void {
+  undo(operation: number): void {
+    this.#needs?.undo(operation);
     this.#restore(this.#marks.pop()!);
     this.#isUnread = this.#wasUnread.pop()!;
   }
 
   isFinal(): boolean {
     return !this.#isUnread;
+  }
+
+  /** Whether an operation that has to come needs a value that is not there and that nothing can bring any more. */
+  isHopeless(): boolean {
+    return this.#needs !== undefined && !this.#needs.canBeMet(this.#cells[0]);
   }
 
   stateHash(): number {

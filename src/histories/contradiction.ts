@@ -1,6 +1,7 @@
 /** The smallest part of a history that has no order, by itself a proof that the whole has none. */
 
 import type { SerialSearchResult } from '../serial/index.ts';
+import type { CellModel } from './cell-model.ts';
 import { type Check, isChange } from './language.ts';
 import { type Part, type PartProblem, problemOf, search } from './part.ts';
 import type { Value } from './values.ts';
@@ -19,8 +20,8 @@ export interface Misfit {
 
 /** How far an order goes. Operations are places in the history. */
 export interface Progress {
-  /** The longest beginning that fitted. */
-  readonly longest: readonly number[];
+  /** The beginning of an order that fitted furthest. */
+  readonly prefix: readonly number[];
   /** What could have come next and does not fit there. */
   readonly misfits: readonly Misfit[];
 }
@@ -39,6 +40,8 @@ export interface Contradiction extends Progress {
   readonly nodes: number;
 }
 
+/** Most contradictions are small after a few thousand states; what is not found in so many takes too long to wait for. */
+const MOST_NODES = 200_000;
 /** Below that a search for a smaller part is not worth starting. */
 const LEAST_NODES = 1_000;
 /** What one search may have of the nodes that are left: a hard one must not use up those of all others. */
@@ -65,7 +68,7 @@ class Reduction {
 
   constructor(part: Part, maxNodes: number) {
     this.#part = part;
-    this.#maxNodes = maxNodes;
+    this.#maxNodes = Math.min(maxNodes, MOST_NODES);
   }
 
   run(): Contradiction {
@@ -126,11 +129,10 @@ class Reduction {
 
 /** How far a search came that found no order. */
 export function progressOf(part: Part, problem: PartProblem, result: SerialSearchResult): Progress {
-  const longest = result.verdict === 'found' ? result.order : result.longest;
   const model = problem.model();
-  for (const operation of longest) model.apply(operation);
+  const prefix = extend(problem, model, result.verdict === 'found' ? result.order : result.longest);
   const indexOf = (operation: number) => part.operations[problem.places[operation]].index;
-  const misfits = nextOnes(problem, new Set(longest)).flatMap((operation): Misfit[] => {
+  const misfits = nextOnes(problem, new Set(prefix)).flatMap((operation): Misfit[] => {
     const failed = model.failedStep(operation);
     if (failed === undefined || isChange(failed.step.verb)) return [];
     const { verb: check, cell, operand } = failed.step;
@@ -140,7 +142,20 @@ export function progressOf(part: Part, problem: PartProblem, result: SerialSearc
       { operation: indexOf(operation), cell: cellName, check, expected: show(operand), found: show(failed.found) },
     ];
   });
-  return { longest: longest.map(indexOf), misfits };
+  return { prefix: prefix.map(indexOf), misfits };
+}
+
+/** The search turns back as soon as there is no hope; people want to see what it comes to, so here it goes on. */
+function extend(problem: PartProblem, model: CellModel, beginning: readonly number[]): number[] {
+  const prefix = Array.from(beginning);
+  for (const operation of prefix) model.apply(operation);
+  const done = new Set(prefix);
+  for (;;) {
+    const next = nextOnes(problem, done).find((operation) => model.apply(operation));
+    if (next === undefined) return prefix;
+    prefix.push(next);
+    done.add(next);
+  }
 }
 
 /** Operations that have to come and that no other one keeps back. */
