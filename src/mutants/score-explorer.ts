@@ -1,16 +1,17 @@
 /** Mutants on the CPU model: one race at a time, its accesses under a scheduler of our own. */
 
 import { RandomWords } from '../base/random.ts';
+import { explain } from '../explain/index.ts';
 import { exhaust, type MemoryModel, type Sampler, sample } from '../explore/index.ts';
 import { type Kernel, observationLayoutOf } from '../kernel/index.ts';
 import { resolveLayout } from '../observe/index.ts';
-import type { ScenarioOutcome } from '../scenario/index.ts';
+import { freshSnapshot, type Scenario, type ScenarioOutcome } from '../scenario/index.ts';
 import { type Mutant, mutate } from './catalogue.ts';
-import { type Oracle, RaceJudge } from './oracles.ts';
+import { type Objections, type Oracle, RaceJudge } from './oracles.ts';
 import { struckSlots } from './races.ts';
 import { SALT_THAT_STRIKES } from './rewrite/rare.ts';
 import type { Rarity } from './rewrite/site.ts';
-import { ObjectionCounts, type Score } from './score.ts';
+import { type KillExplanation, ObjectionCounts, type Score } from './score.ts';
 import { sameOutcome } from './serial-outcomes.ts';
 import { scenarioOfRace } from './workload.ts';
 
@@ -26,7 +27,7 @@ export interface ExplorerScoreOptions {
 const SLOTS = 8;
 /** Schedules of a scenario before the next one, with other salts. Salts decide little where the defect is always met. */
 const RUNS_OF_SCENARIO = 64;
-const RUNS_OF_RARE_SCENARIO = 4;
+const RUNS_OF_RARE_SCENARIO = 16;
 /** In turn: none of them is the best for all bugs. */
 const SAMPLERS: readonly Sampler[] = ['uniform', 'pos', 'pct'];
 /** Accesses of a lane before it counts as hung; the longest race takes a few dozen. */
@@ -48,21 +49,34 @@ export class ExplorerScorer {
   }
 
   score(mutant: Mutant): Score {
-    const { rarity, seconds } = this.#options;
+    const { rarity, seconds, runs } = this.#options;
     const sound = mutant.base.kernel(SLOTS);
     const kernel = mutate(mutant, sound, rarity);
     if (kernel === undefined) throw new TypeError(`mutant ${mutant.number} does not apply to its base`);
+    // Found out before, so that what is no judge does not end the search; and after it, since there were more runs by then.
+    const known = this.#control(mutant, sound, runs);
     const start = performance.now();
-    const counts = this.#explore(mutant, sound, kernel, (soFar) => {
-      if (soFar.runs < this.#options.runs) return true;
-      return soFar.objectors.length === 0 && performance.now() - start < seconds * 1_000;
+    const explored = this.#explore(mutant, sound, kernel, (counts) => {
+      if (counts.runs < runs) return true;
+      return !counts.isKilled(known) && performance.now() - start < seconds * 1_000;
     });
     const elapsedMs = performance.now() - start;
-    const summary = counts.summary(this.#control(mutant, sound, counts.runs));
-    const backend = `explorer, ${memoryFor(mutant)}`;
-    const fixed = { mutant, backend, oneIn: rarity?.oneIn, ...summary, elapsedMs };
-    if (summary.killed.count > 0) return { ...fixed, fate: 'killed', reason: undefined };
-    return { ...fixed, ...fateOfSurvivor(mutant, sound, kernel) };
+    const noJudges = this.#control(mutant, sound, explored.counts.runs);
+    const summary = explored.counts.summary(noJudges);
+    const fixed = {
+      mutant,
+      backend: 'explorer',
+      memory: memoryFor(mutant),
+      oneIn: rarity?.oneIn,
+      ...summary,
+      elapsedMs,
+    };
+    if (summary.killed.count === 0) return { ...fixed, ...fateOfSurvivor(mutant, sound, kernel) };
+    const explanation = explained(
+      explored.odd.find(({ objections }) => objects(objections, noJudges)),
+      sound,
+    );
+    return { ...fixed, fate: 'killed', reason: undefined, ...(explanation === undefined ? {} : { explanation }) };
   }
 
   /** The oracles that object to the sound kernel in as many runs of the same scenarios. */
@@ -70,24 +84,21 @@ export class ExplorerScorer {
     const key = `${mutant.base.name}: ${mutant.race.name}, ${memoryFor(mutant)}`;
     const known = this.#controls.get(key);
     if (known !== undefined && known.runs >= runs) return known.objectors;
-    const { objectors } = this.#explore(mutant, sound, sound, (soFar) => soFar.runs < runs);
-    this.#controls.set(key, { runs, objectors });
-    return objectors;
+    const { counts } = this.#explore(mutant, sound, sound, (soFar) => soFar.runs < runs);
+    this.#controls.set(key, { runs, objectors: counts.objectors });
+    return counts.objectors;
   }
 
-  #explore(
-    mutant: Mutant,
-    sound: Kernel,
-    kernel: Kernel,
-    goesOn: (counts: ObjectionCounts) => boolean,
-  ): ObjectionCounts {
+  #explore(mutant: Mutant, sound: Kernel, kernel: Kernel, goesOn: (counts: ObjectionCounts) => boolean): Explored {
     const { seed, rarity } = this.#options;
     const random = new RandomWords(seed);
     const counts = new ObjectionCounts();
+    const odd: OddRun[] = [];
     const judge = new RaceJudge(sound, kernel);
+    const initial = freshSnapshot(kernel);
     const start = performance.now();
     for (let turn = 0; goesOn(counts); turn += 1) {
-      const scenario = scenarioOfRace(kernel, mutant.race, () => random.next());
+      const scenario = scenarioOfRace(kernel, mutant.race, () => random.next(), initial);
       const struck = struckSlots(
         scenario.slots.map(({ slot }) => slot),
         rarity,
@@ -100,11 +111,38 @@ export class ExplorerScorer {
         maxSteps: MAX_STEPS,
       };
       sample(scenario, options, ({ outcome, isHung }) => {
-        counts.add(judge.judge(scenario, struck, outcome, isHung), performance.now() - start);
+        const objections = judge.judge(scenario, struck, outcome, isHung);
+        counts.add(objections, performance.now() - start);
+        if (objections.size > 0 && !odd.some((known) => known.objections === objections)) {
+          odd.push({ objections, scenario, outcome: { ...outcome, words: outcome.words.slice() } });
+        }
       });
     }
-    return counts;
+    return { counts, odd };
   }
+}
+
+/** The first run of each kind that oracles objected to. */
+interface OddRun {
+  readonly objections: Objections;
+  readonly scenario: Scenario;
+  readonly outcome: ScenarioOutcome;
+}
+
+interface Explored {
+  readonly counts: ObjectionCounts;
+  readonly odd: readonly OddRun[];
+}
+
+function objects(objections: Objections, noJudges: readonly Oracle[]): boolean {
+  return [...objections].some((oracle) => !noJudges.includes(oracle));
+}
+
+/** What explaining says of a run, when what is right is what the sound kernel does. */
+function explained(odd: OddRun | undefined, sound: Kernel): KillExplanation | undefined {
+  if (odd === undefined) return undefined;
+  const { verdict, violated, contradiction, summary } = explain({ ...odd.scenario, kernel: sound }, odd.outcome);
+  return { verdict, violated, shape: contradiction?.shape, summary };
 }
 
 /** Whether a mutant that survived could have been killed: all schedules are taken, of both kernels. */
@@ -120,7 +158,7 @@ function fateOfSurvivor(mutant: Mutant, sound: Kernel, kernel: Kernel): Pick<Sco
 
 /** What all schedules of a mutant's race give, each slot meeting the defect; undefined if they are too many. */
 export function allOutcomes(mutant: Mutant, kernel: Kernel): readonly ScenarioOutcome[] | undefined {
-  const scenario = scenarioOfRace(kernel, mutant.race, () => SALT_THAT_STRIKES);
+  const scenario = scenarioOfRace(kernel, mutant.race, () => SALT_THAT_STRIKES, freshSnapshot(kernel));
   const layout = resolveLayout(observationLayoutOf(kernel));
   const outcomes: ScenarioOutcome[] = [];
   const options = { memory: memoryFor(mutant), maxRuns: MAX_EXHAUSTIVE_RUNS, maxSteps: MAX_STEPS };

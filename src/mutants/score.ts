@@ -1,6 +1,8 @@
 /** How a mutant fared on a backend. */
 
 import { type Rate, rateOf } from '../diff/index.ts';
+import type { ContradictionShape, ExplainVerdict, Level } from '../explain/index.ts';
+import type { MemoryModel } from '../explore/index.ts';
 import type { Mutant } from './catalogue.ts';
 import { type Objections, ORACLES, type Oracle } from './oracles.ts';
 
@@ -23,6 +25,8 @@ export interface OracleScore {
 export interface Score {
   readonly mutant: Mutant;
   readonly backend: string;
+  /** Of the CPU model: the memory that the mutant was run with. */
+  readonly memory?: MemoryModel;
   /** With the defect in about one slot of so many; undefined: in all. */
   readonly oneIn: number | undefined;
   readonly fate: Fate;
@@ -36,9 +40,20 @@ export interface Score {
   readonly oracles: readonly OracleScore[];
   /** Oracles that are no judges here: they object to the sound kernel too. */
   readonly noJudges: readonly Oracle[];
+  /** What `vrrl explain` says of the first run that was killed, with the sound kernel for what is right. */
+  readonly explanation?: KillExplanation;
   /** Of running the mutant: until the first objection, and in all. */
   readonly firstKillMs: number | undefined;
   readonly elapsedMs: number;
+}
+
+/** An explanation, in short. */
+export interface KillExplanation {
+  readonly verdict: ExplainVerdict;
+  /** The weakest demand that the run does not meet. */
+  readonly violated: Level | undefined;
+  readonly shape: ContradictionShape | undefined;
+  readonly summary: string;
 }
 
 /** Counts what oracles say over many runs. */
@@ -62,6 +77,11 @@ export class ObjectionCounts {
 
   count(oracle: Oracle): number {
     return this.#byOracle.get(oracle) ?? 0;
+  }
+
+  /** Whether an oracle has objected that is a judge. */
+  isKilled(noJudges: readonly Oracle[]): boolean {
+    return ORACLES.some((oracle) => this.count(oracle) > 0 && !noJudges.includes(oracle));
   }
 
   /** Who has objected to anything. */

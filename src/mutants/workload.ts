@@ -3,7 +3,7 @@
 import type { Kernel } from '../kernel/index.ts';
 import { Priority } from '../protocol/index.ts';
 import type { PlacedSlot, SlotRequest } from '../record/index.ts';
-import { type Scenario, scenarioOfSlots } from '../scenario/index.ts';
+import type { Scenario } from '../scenario/index.ts';
 import { Place, type Race } from './base-kernel.ts';
 import { SALT_ARGUMENT } from './rewrite/rare.ts';
 
@@ -24,7 +24,12 @@ export function placedSlots(slots: readonly SlotRequest[]): PlacedSlot[] {
   }));
 }
 
-/** A race by itself, from a fresh kernel. */
-export function scenarioOfRace(kernel: Kernel, race: Race, drawSalt: () => number): Scenario {
-  return scenarioOfSlots(kernel, placedSlots(slotsOfRace(race, new Place(0), drawSalt)));
+/**
+ * A race by itself.
+ *
+ * @param initial the memory of a fresh kernel.
+ */
+export function scenarioOfRace(kernel: Kernel, race: Race, drawSalt: () => number, initial: Uint32Array): Scenario {
+  const slots = placedSlots(slotsOfRace(race, new Place(0), drawSalt));
+  return { kernel, initial, slots, batchEnds: [slots.length] };
 }
