@@ -18,7 +18,7 @@ export { FlightFollower, type Followed } from './follower.ts';
 export { type FlightGeometry, MAX_JOURNAL_BYTES } from './geometry.ts';
 export { type ColumnRange, joinColumns } from './join-columns.ts';
 export type { JournalFrame, JournalScan, Stretch } from './journal-scan.ts';
-export { JournalSink, journalStream } from './journal-storage.ts';
+export { journalStream } from './journal-stream.ts';
 export {
   BODY_START,
   BODY_WORDS,

@@ -4,7 +4,6 @@ import {
   FlightLog,
   type FlightLogOptions,
   flightLogBytes,
-  JournalSink,
   JournalSpaceError,
   journalStream,
   type Medium,
@@ -17,9 +16,10 @@ import {
   FrameKind,
   InitialStateWord,
   ObservationReader,
-  ObservationWriter,
+  resolveLayout,
   StateEncoding,
 } from '../../../src/observe/index.ts';
+import { JournalObservations } from '../../../src/record/index.ts';
 import { MemoryStorage, StorageError } from '../../../src/storage/index.ts';
 import { FILE_ID, METADATA, makeEntry, SLOTS_AT } from './model.ts';
 
@@ -351,8 +351,7 @@ describe('as an observation stream', () => {
     const own = { ...options, metadata, journalBytes };
     const medium = MemoryMedium.ofSize(flightLogBytes(own));
     const log = FlightLog.create(medium, own);
-    const observations = { tool: 'test', kernel: null, layout, backend: { name: 'reference' } };
-    const writer = ObservationWriter.create(new JournalSink(log), observations, stateOf(0), { keyframeInterval: 8 });
+    const writer = new JournalObservations(log, resolveLayout(layout), stateOf(0), 8);
     for (let ordinal = 0; ordinal < epochs; ordinal += 1) {
       writer.appendEpoch({
         ordinal,
@@ -368,7 +367,7 @@ describe('as an observation stream', () => {
         ...(ordinal % 5 === 0 ? { faults: [{ slotIndex: 1, opcode: 2, code: 3, detail: [ordinal] }] } : {}),
       });
     }
-    if (closes) writer.close();
+    if (closes) writer.end();
     log.close();
     return medium;
   }

@@ -1,6 +1,5 @@
-/** The journal as an observation stream: for `ObservationReader` to read, and for `ObservationWriter` to write. */
+/** The journal as an observation stream, for `ObservationReader` to read. */
 
-import { InputError } from '../base/errors.ts';
 import {
   EndWord,
   EpochWord,
@@ -13,7 +12,6 @@ import {
 } from '../observe/index.ts';
 import type { Storage } from '../storage/index.ts';
 import { FlightMetadataError } from './errors.ts';
-import type { FlightLog } from './flight-log.ts';
 import type { JournalFrame } from './journal-scan.ts';
 import { readPair } from './pairs.ts';
 import type { FlightScan } from './scan.ts';
@@ -145,49 +143,4 @@ class PiecedStorage extends FlightLogPart {
     }
     return done;
   }
-}
-
-/**
- * A storage for `ObservationWriter.create`, which appends what it writes to a log's journal. `sync` syncs the log, and
- * `close` leaves it open. It is not read from, and what was written is not taken back.
- */
-export class JournalSink implements Storage {
-  readonly label: string;
-  readonly #log: FlightLog;
-  #bytes = 0;
-
-  constructor(log: FlightLog) {
-    this.#log = log;
-    this.label = log.path;
-  }
-
-  size(): number {
-    return this.#bytes;
-  }
-
-  /** Nothing: the journal gives frames other numbers than they were written with. */
-  readAt(): number {
-    return 0;
-  }
-
-  /** @throws InputError if it does not go on where the last one ended; and what `FlightLog.appendFrames` throws. */
-  writeAt(source: Uint8Array, position: number): void {
-    if (position !== this.#bytes) {
-      throw new InputError(
-        `the journal of \`${this.label}\` is only appended to`,
-        'write frames one behind the other.',
-      );
-    }
-    this.#log.appendFrames(source);
-    this.#bytes += source.length;
-  }
-
-  /** Does nothing: what a failed append left is the journal's to clear. */
-  resize(): void {}
-
-  sync(): void {
-    this.#log.sync();
-  }
-
-  close(): void {}
 }
