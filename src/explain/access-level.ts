@@ -1,34 +1,310 @@
-/** The levels access-serial and weak: interleavings of single accesses, run by exploring them. */
+/** The levels access-serial and weak: what interleavings of single accesses give, of some slots by themselves. */
 
+import { exhaust, type MemoryModel, type Run, sample, type TracedAccess } from '../explore/index.ts';
+import { findOpcode } from '../kernel/index.ts';
+import { compareSnapshots } from '../observe/index.ts';
+import type { Scenario } from '../scenario/index.ts';
+import { orderAccesses } from './access-model.ts';
 import type { SmallContradiction } from './contradiction.ts';
 import type { AccessRow, Level, Witness } from './explanation.ts';
 import type { Question } from './question.ts';
+import { listText } from './tell.ts';
+import { isSameWord, nameWeakShape } from './weak-shape.ts';
 
 export interface AccessAnswer {
   readonly kind: 'legal' | 'broken promise' | 'not sequential' | 'unknown';
   readonly holds: Level | undefined;
   /** Opcodes concerned. */
-  readonly text: string;
+  readonly opcodes: readonly string[];
   readonly argument: readonly string[];
-  readonly brokenPromises: readonly string[];
   readonly witness: Witness | undefined;
   readonly rows: readonly AccessRow[];
   readonly weakShape: string | undefined;
   readonly notKnown: readonly string[];
+  readonly nodes: number;
   readonly runs: number;
 }
 
-export function answerByAccesses(_question: Question, _small: SmallContradiction, _maxRuns: number): AccessAnswer {
-  return {
-    kind: 'unknown',
-    holds: undefined,
-    text: '',
-    argument: [],
-    brokenPromises: [],
-    witness: undefined,
-    rows: [],
-    weakShape: undefined,
-    notKnown: [],
-    runs: 0,
+export interface AccessLimits {
+  readonly maxRuns: number;
+  readonly maxNodes: number;
+}
+
+/** Says what single accesses make of a question that no order of whole slots answers. */
+export function answerByAccesses(question: Question, small: SmallContradiction, limits: AccessLimits): AccessAnswer {
+  return new AccessSearch(question, small.question, limits).run();
+}
+
+interface FoundRun {
+  readonly token: string;
+  readonly trace: readonly TracedAccess[];
+  readonly memory: MemoryModel;
+  readonly isWhole: boolean;
+}
+
+/** Runs that were looked at for one that answers a question. */
+interface Looked {
+  /** One that leaves slots whole that promised it, if there is one; otherwise any that answers. */
+  readonly found: FoundRun | undefined;
+  /** All there are were looked at. */
+  readonly isComplete: boolean;
+}
+
+class AccessSearch {
+  readonly #question: Question;
+  readonly #small: Question;
+  readonly #limits: AccessLimits;
+  #runs = 0;
+  #nodes = 0;
+
+  constructor(question: Question, small: Question, limits: AccessLimits) {
+    this.#question = question;
+    this.#small = small;
+    this.#limits = limits;
+  }
+
+  run(): AccessAnswer {
+    const looked = this.#look(this.#small, 'sequential');
+    const { found, isComplete } = looked;
+    if (found === undefined) {
+      if (isComplete) return this.#notSequential();
+      // Nothing but slots that are to be whole: whatever their accesses would give, it is a violation.
+      const torn = this.#small.slots.filter((slot) => isSeveral(this.#small, slot) && !promises(this.#small, slot));
+      if (torn.length === 0) return this.#broken(undefined, undefined);
+      return this.#unknown(`no interleaving that gives it was found in ${this.#runs} runs, and these are not all`);
+    }
+    if (!found.isWhole && isComplete) return this.#broken(found, 'access-serial');
+    return found.isWhole ? this.#legalInAll(found) : this.#unknown('not all interleavings of slots were looked at');
+  }
+
+  /** What explains the contradiction may not explain the rest of the component: it is asked whole. */
+  #legalInAll(found: FoundRun): AccessAnswer {
+    const whole = (slot: number) => promises(this.#question, slot);
+    const ordered = orderAccesses(this.#question, whole, this.#limits.maxNodes);
+    this.#nodes += ordered?.nodes ?? 0;
+    if (ordered?.verdict === 'found') return this.#legal(found, this.#small);
+    if (ordered?.verdict === 'none') {
+      const torn = orderAccesses(this.#question, () => false, this.#limits.maxNodes);
+      this.#nodes += torn?.nodes ?? 0;
+      if (torn?.verdict === 'found') return this.#broken(found, 'access-serial');
+      if (torn?.verdict === 'none') return this.#notSequential();
+    }
+    const all = this.#look(this.#question, 'sequential');
+    if (all.found?.isWhole) return this.#legal(all.found, this.#question);
+    if (all.found !== undefined && all.isComplete) return this.#broken(all.found, 'access-serial');
+    if (all.found === undefined && all.isComplete) return this.#notSequential();
+    const count = this.#question.slots.length;
+    return this.#unknown(`the interleaving explains these slots; for all ${count} that share words none was found`);
+  }
+
+  /** @param asked the question that the run answers. */
+  #legal(found: FoundRun, asked: Question): AccessAnswer {
+    const torn = this.#small.slots.filter((slot) => isSeveral(this.#small, slot));
+    return this.#answer({
+      kind: 'legal',
+      holds: 'access-serial',
+      opcodes: opcodesOf(this.#small, torn),
+      argument: [
+        'Their single accesses in another order do give it, and their opcodes never promised to happen at once.',
+      ],
+      ...this.#shown(asked, found),
+    });
+  }
+
+  #broken(found: Looked['found'], holds: Level | undefined): AccessAnswer {
+    const torn = this.#small.slots.filter((slot) => promises(this.#small, slot) && isSeveral(this.#small, slot));
+    const opcodes = opcodesOf(this.#small, torn);
+    const how = found === undefined ? '' : 'Only with other accesses in between theirs is it given: ';
+    return this.#answer({
+      kind: 'broken promise',
+      holds,
+      opcodes,
+      argument: opcodes.length === 0 ? [] : [`${how}${listText(opcodes)} promised to happen at once.`],
+      ...(found === undefined ? {} : this.#shown(this.#small, found)),
+    });
+  }
+
+  #notSequential(): AccessAnswer {
+    const { found, isComplete } = this.#look(this.#small, 'relaxed');
+    const none = 'No interleaving of their single accesses gives it either.';
+    if (found === undefined) {
+      return this.#answer({
+        kind: 'not sequential',
+        holds: isComplete ? 'coherence' : undefined,
+        argument: [none, ...(isComplete ? ['Nor does relaxed memory, in which lanes see stores late.'] : [])],
+        notKnown: isComplete ? [] : ['whether relaxed memory gives it: not all that it can do was looked at'],
+      });
+    }
+    const shape = nameWeakShape(found.trace);
+    const cycle = shape?.cycle.map((access) => traceText(this.#small, access)) ?? [];
+    return this.#answer({
+      kind: 'not sequential',
+      holds: 'weak',
+      weakShape: shape?.name,
+      argument: [
+        none,
+        `Relaxed memory does, in which lanes see stores late${shape === undefined ? '; it has none of the usual shapes' : `: ${shape.name}`}.`,
+        ...(cycle.length > 0 ? [`In a circle: ${cycle.join('; ')}; and so on from the first.`] : []),
+      ],
+      ...this.#shown(this.#small, found),
+    });
+  }
+
+  #unknown(reason: string): AccessAnswer {
+    return this.#answer({ kind: 'unknown', holds: undefined, notKnown: [reason] });
+  }
+
+  #answer(given: Pick<AccessAnswer, 'kind' | 'holds'> & Partial<AccessAnswer>): AccessAnswer {
+    return {
+      opcodes: [],
+      argument: [],
+      witness: undefined,
+      rows: [],
+      weakShape: undefined,
+      notKnown: [],
+      ...given,
+      nodes: this.#nodes,
+      runs: this.#runs,
+    };
+  }
+
+  #shown(question: Question, { token, trace, memory }: FoundRun): Pick<AccessAnswer, 'rows' | 'witness'> {
+    return {
+      rows: trace.filter((access) => isShown(question, access)).map((access) => rowOf(question, access)),
+      witness: { kind: 'accesses', memory, token, slots: [...question.slots] },
+    };
+  }
+
+  /** Looks at all interleavings, and if there are too many, at some. */
+  #look(question: Question, memory: MemoryModel): Looked {
+    const scenario = partOf(question);
+    const whole = new Set(question.slots.flatMap((slot, record) => (promises(question, slot) ? [record] : [])));
+    let found: FoundRun | undefined;
+    const onRun = (run: Run) => {
+      if (run.isHung || !answers(run, question)) return false;
+      const trace = run.trace();
+      const isWhole = keepsWhole(trace, whole);
+      if (found === undefined || isWhole) found = { token: run.token(), trace, memory, isWhole };
+      return isWhole;
+    };
+    const all = exhaust(scenario, { memory, maxRuns: this.#limits.maxRuns, maxSteps: MAX_STEPS }, onRun);
+    this.#runs += all.runs;
+    if (!all.complete && found === undefined) {
+      const runs = Math.ceil(this.#limits.maxRuns / 4);
+      for (const sampler of ['pct', 'urw'] as const) {
+        if (found !== undefined) break;
+        this.#runs += sample(scenario, { memory, sampler, runs, maxSteps: MAX_STEPS }, onRun).runs;
+      }
+    }
+    return { found, isComplete: all.complete };
+  }
+}
+
+/** Of one lane in one run: an interleaving in which a loop goes on for longer explains nothing to anybody. */
+const MAX_STEPS = 10_000;
+
+/** A question's slots by themselves. */
+export function partOf({ analysis, slots, initial }: Question): Scenario {
+  const { scenario, batchOf } = analysis;
+  const batchEnds = slots.flatMap((slot, index) =>
+    index + 1 === slots.length || batchOf[slot] !== batchOf[slots[index + 1]] ? [index + 1] : [],
+  );
+  const words = initial.slice();
+  return { kernel: scenario.kernel, initial: words, slots: slots.map((slot) => scenario.slots[slot]), batchEnds };
+}
+
+function answers(
+  { outcome }: Run,
+  { askedWords, askedRegions, analysis, outcome: wanted, ...rest }: Question,
+): boolean {
+  if (!askedWords.every((word) => outcome.words[word] === wanted.words[word])) return false;
+  if (rest.waiting !== undefined && rest.waiting !== outcome.pending) return false;
+  const faults = new Map(outcome.faults.map((fault) => [fault.slotIndex, fault.words]));
+  for (const slot of rest.slots) {
+    const expected = rest.faults[slot];
+    const words = faults.get(analysis.scenario.slots[slot].slotIndex);
+    if (expected === undefined) continue;
+    if (expected === 'none' ? words !== undefined : words?.[0] !== expected[0] || words[1] !== expected[1])
+      return false;
+  }
+  if (askedRegions.length === 0) return true;
+  const regions = askedRegions.map((region) => analysis.layout.regions[region]);
+  return compareSnapshots({ ...analysis.layout, regions }, wanted.words, outcome.words).differences.length === 0;
+}
+
+/**
+ * Whether a run is, but for the order of accesses that do not concern each other, one in which those records are whole:
+ * with each of them drawn together, what has to come before what goes in no circle (conflict serializability).
+ */
+function keepsWhole(trace: readonly TracedAccess[], whole: ReadonlySet<number>): boolean {
+  if (whole.size === 0) return true;
+  const accesses = trace.filter(({ isContended }) => isContended);
+  const groupOf = accesses.map(({ record }, index) => (whole.has(record) ? -1 - record : index));
+  const after = new Map<number, Set<number>>();
+  for (const [later, access] of accesses.entries()) {
+    for (let earlier = 0; earlier < later; earlier += 1) {
+      const other = accesses[earlier];
+      const isOrdered =
+        other.record === access.record ||
+        (isSameWord(other, access) && (other.stored !== undefined || access.stored !== undefined));
+      if (!isOrdered || groupOf[earlier] === groupOf[later]) continue;
+      after.set(groupOf[earlier], (after.get(groupOf[earlier]) ?? new Set()).add(groupOf[later]));
+    }
+  }
+  return !hasCircle(after);
+}
+
+function hasCircle(after: ReadonlyMap<number, ReadonlySet<number>>): boolean {
+  const state = new Map<number, 'open' | 'closed'>();
+  const visit = (node: number): boolean => {
+    if (state.get(node) === 'open') return true;
+    if (state.get(node) === 'closed') return false;
+    state.set(node, 'open');
+    for (const next of after.get(node) ?? []) if (visit(next)) return true;
+    state.set(node, 'closed');
+    return false;
   };
+  return [...after.keys()].some(visit);
+}
+
+function promises({ analysis }: Question, slot: number): boolean {
+  const { kernel, slots } = analysis.scenario;
+  return findOpcode(kernel, slots[slot].slot.opcode)?.promisesAtomicity ?? false;
+}
+
+/** Whether a slot has more than one access that others could come in between of. */
+function isSeveral({ analysis, stateWords }: Question, slot: number): boolean {
+  const states = new Set(stateWords);
+  const { steps, isOpaque, records } = analysis.shapes[slot];
+  return isOpaque || steps.filter(({ word }) => word === undefined || states.has(word)).length + records.length > 1;
+}
+
+function opcodesOf({ analysis }: Question, slots: readonly number[]): string[] {
+  const { kernel, slots: placed } = analysis.scenario;
+  const names = slots.map((slot) => {
+    const { opcode } = placed[slot].slot;
+    return findOpcode(kernel, opcode)?.name ?? `opcode ${opcode}`;
+  });
+  return [...new Set(names)];
+}
+
+function flatWord({ analysis }: Question, { memory, word }: TracedAccess): number | undefined {
+  if (memory === 'control') return word;
+  return memory === 'debug' ? analysis.scenario.kernel.controlWords + word : undefined;
+}
+
+function isShown(question: Question, access: TracedAccess): boolean {
+  const word = flatWord(question, access);
+  return word !== undefined && question.stateWords.includes(word);
+}
+
+function rowOf(question: Question, access: TracedAccess): AccessRow {
+  const { record, kind, memory, word, found, stored } = access;
+  return { slot: question.slots[record], kind, word: `${memory}[${word}]`, read: found, written: stored };
+}
+
+function traceText(question: Question, access: TracedAccess): string {
+  const { slot, kind, word, read, written } = rowOf(question, access);
+  const what = written === undefined ? `finds ${read} in ${word}` : `leaves ${written} in ${word}`;
+  return `slot ${slot} (${kind}) ${what}`;
 }

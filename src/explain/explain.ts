@@ -2,7 +2,7 @@
 
 import { BackendFaultError, PublishError } from '../backend/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
-import { answerByAccesses } from './access-level.ts';
+import { type AccessAnswer, answerByAccesses } from './access-level.ts';
 import { analyseEpoch, type EpochAnalysis } from './analysis.ts';
 import { type SmallContradiction, shrinkContradiction } from './contradiction.ts';
 import { concernedWords, tellContradiction } from './contradiction-text.ts';
@@ -83,20 +83,27 @@ class Ladder {
     return this.#bySlots();
   }
 
-  /** Component by component; the first that has no order is what is explained. */
+  /** Component by component. One that is a violation ends it; what is not known outweighs what is legal. */
   #bySlots(): Explanation {
     const machine = new SlotMachine(this.#scenario.kernel, this.#scenario.slots);
     const orders: (readonly number[])[] = [];
     const stuck: string[] = [];
+    let torn: Explanation | undefined;
     for (const component of this.#analysis.components) {
       const question = questionOf(this.#analysis, this.#outcome, component);
       const answer = answerSerially(question, machine, this.#nodesLeft);
       this.#count(answer.nodes);
       if (answer.verdict === 'found') orders.push(answer.order);
       else if (answer.verdict === 'none') {
-        return this.#explainContradiction(question, shrinkContradiction(question, answer, machine, this.#nodesLeft));
+        const told = this.#explainContradiction(
+          question,
+          shrinkContradiction(question, answer, machine, this.#nodesLeft),
+        );
+        if (told.verdict === 'unserializable') return told;
+        if (torn === undefined || told.verdict === 'unknown') torn = told;
       } else stuck.push(`no order of ${component.slots.length} slots that share words was found among those tried`);
     }
+    if (torn !== undefined && (torn.verdict === 'unknown' || stuck.length === 0)) return this.#upToDate(torn);
     if (stuck.length > 0) return this.#unknown(...stuck);
     const order = joinOrders(this.#analysis, orders);
     if (this.#gives(order)) return this.#explainedBy(order, false);
@@ -108,55 +115,30 @@ class Ladder {
   #explainContradiction(question: Question, small: SmallContradiction): Explanation {
     this.#count(small.nodes);
     const told = tellContradiction(small);
-    const access = answerByAccesses(question, small, this.#maxRuns);
+    const access = answerByAccesses(question, small, { maxRuns: this.#maxRuns, maxNodes: this.#nodesLeft });
+    this.#count(access.nodes);
     this.#runs += access.runs;
-    const common = {
+    this.#notKnown.push(...access.notKnown);
+    return this.#explanation({
+      ...CONCLUSIONS[access.kind],
+      holds: access.holds,
+      ...(access.kind === 'not sequential'
+        ? { violated: access.holds === 'coherence' ? 'weak' : 'access-serial' }
+        : {}),
+      summary: summaryOf(told.summary, access),
+      argument: [...told.argument, ...access.argument],
       slots: this.#slotTexts(small.question.slots),
       contradiction: told.contradiction,
       witness: access.witness,
       accesses: access.rows,
       weakShape: access.weakShape,
-    };
-    this.#notKnown.push(...access.notKnown);
-    switch (access.kind) {
-      case 'legal':
-        return this.#explanation({
-          ...common,
-          verdict: 'serializable',
-          violated: 'slot-serial',
-          holds: 'access-serial',
-          summary: `legal: accesses of ${access.text} came in between each other, and none of them promised to happen at once`,
-          argument: [...told.argument, ...access.argument],
-        });
-      case 'broken promise':
-        return this.#explanation({
-          ...common,
-          verdict: 'unserializable',
-          violated: 'slot-serial',
-          holds: access.holds,
-          summary: `${told.summary}; ${access.text} promised to happen at once`,
-          argument: [...told.argument, ...access.argument],
-          brokenPromises: access.brokenPromises,
-        });
-      case 'not sequential':
-        return this.#explanation({
-          ...common,
-          verdict: 'unserializable',
-          violated: access.holds === 'weak' ? 'access-serial' : 'weak',
-          holds: access.holds,
-          summary: told.summary,
-          argument: [...told.argument, ...access.argument],
-        });
-      case 'unknown':
-        return this.#explanation({
-          ...common,
-          verdict: 'unknown',
-          violated: 'slot-serial',
-          holds: undefined,
-          summary: `${told.summary}; whether their accesses came in between each other is not known`,
-          argument: [...told.argument, ...access.argument],
-        });
-    }
+      brokenPromises: access.kind === 'broken promise' ? access.opcodes : [],
+    });
+  }
+
+  /** What was counted since it was told counts too. */
+  #upToDate(explanation: Explanation): Explanation {
+    return { ...explanation, nodes: this.#nodes, runs: this.#runs, notKnown: [...new Set(this.#notKnown)] };
   }
 
   #gives(order: readonly number[]): boolean {
@@ -218,5 +200,25 @@ class Ladder {
   #count(nodes: number): void {
     this.#nodes += nodes;
     this.#nodesLeft = Math.max(0, this.#nodesLeft - nodes);
+  }
+}
+
+const CONCLUSIONS = {
+  legal: { verdict: 'serializable', violated: 'slot-serial' },
+  'broken promise': { verdict: 'unserializable', violated: 'slot-serial' },
+  'not sequential': { verdict: 'unserializable' },
+  unknown: { verdict: 'unknown', violated: 'slot-serial' },
+} as const;
+
+function summaryOf(told: string, { kind, opcodes, weakShape }: AccessAnswer): string {
+  switch (kind) {
+    case 'legal':
+      return `legal: accesses of ${listText(opcodes)} came in between others, which they never promised not to (${told})`;
+    case 'broken promise':
+      return opcodes.length === 0 ? told : `${told}; ${listText(opcodes)} promised to happen at once`;
+    case 'not sequential':
+      return weakShape === undefined ? told : `${weakShape}: ${told}, nor does any of their accesses`;
+    case 'unknown':
+      return `${told}; whether an order of their accesses does is not known`;
   }
 }

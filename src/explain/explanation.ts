@@ -21,8 +21,13 @@ export interface AccessRow {
 export type Witness =
   /** Slots one after the other: numbers of the scenario's slots. */
   | { readonly kind: 'slots'; readonly order: readonly number[]; readonly isPublishOrder: boolean }
-  /** Single accesses of the slots of one component, by a token that `vrrl explore` replays. */
-  | { readonly kind: 'accesses'; readonly memory: 'sequential' | 'relaxed'; readonly token: string };
+  /** Single accesses of some slots by themselves, by the token of a schedule of these. */
+  | {
+      readonly kind: 'accesses';
+      readonly memory: 'sequential' | 'relaxed';
+      readonly token: string;
+      readonly slots: readonly number[];
+    };
 
 export interface ConcernedWord {
   readonly word: string;

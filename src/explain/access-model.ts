@@ -1,0 +1,182 @@
+/**
+ * Single accesses as operations of the serial search: what slots do is known step by step, so no kernel has to run. A slot
+ * that is to be whole is one operation.
+ */
+
+import { findSerialOrder, type SerialModel } from '../serial/index.ts';
+import { applyCommuting, type Question } from './question.ts';
+import { isLoaded, type ShapeValue, type SlotStep } from './slot-shape.ts';
+
+export interface AccessOrder {
+  readonly verdict: 'found' | 'none' | 'unknown';
+  readonly nodes: number;
+}
+
+/**
+ * Whether there is an order of the single accesses of a question's slots that answers it; undefined if it is not known
+ * what these are.
+ *
+ * @param isWhole slots that nobody comes in between.
+ */
+export function orderAccesses(
+  question: Question,
+  isWhole: (slot: number) => boolean,
+  maxNodes: number,
+): AccessOrder | undefined {
+  const { slots, analysis, askedRegions, waiting } = question;
+  const batches = new Set(slots.map((slot) => analysis.batchOf[slot]));
+  if (batches.size > 1 || askedRegions.length > 0 || waiting !== undefined) return undefined;
+  if (!slots.every((slot) => isPlain(question, slot))) return undefined;
+  const model = new AccessModel(question, isWhole);
+  const result = findSerialOrder(model, { order: { pairs: model.pairs }, maxNodes });
+  return { verdict: result.verdict, nodes: result.nodes };
+}
+
+/** Whether all of a slot's accesses happen, to words and with values that are known or were loaded, and it is done. */
+function isPlain({ analysis, stateWords, faults }: Question, slot: number): boolean {
+  const { steps, isOpaque, end, records } = analysis.shapes[slot];
+  if (isOpaque || end !== 'done' || faults[slot] !== 'none') return false;
+  if (records.length > 0 && stateWords.includes(analysis.scenario.kernel.controlWords)) return false;
+  return steps.every((step) => step.word !== undefined && !step.isConditional && hasKnownValues(step));
+}
+
+function hasKnownValues({ kind, value, expected }: SlotStep): boolean {
+  const isKnown = (each: ShapeValue) => typeof each === 'number' || isLoaded(each);
+  return kind === 'load' || (isKnown(value) && (kind !== 'compareExchange' || isKnown(expected)));
+}
+
+interface Place {
+  readonly slot: number;
+  readonly index: number;
+  readonly step: SlotStep;
+}
+
+class AccessModel implements SerialModel {
+  readonly operationCount: number;
+  readonly pairs: (readonly [number, number])[] = [];
+  readonly #question: Question;
+  readonly #operations: Place[][] = [];
+  readonly #words: Uint32Array;
+  readonly #asked: ReadonlySet<number>;
+  /** By word, the operations to come that may write it. */
+  readonly #writers = new Map<number, number>();
+  /** By slot, what each of its steps found. */
+  readonly #found: ReadonlyMap<number, number[]>;
+  readonly #undo: number[] = [];
+  #hash = 0;
+
+  constructor(question: Question, isWhole: (slot: number) => boolean) {
+    this.#question = question;
+    this.#words = question.initial.slice();
+    this.#asked = new Set(question.askedWords);
+    const states = new Set(question.stateWords);
+    this.#found = new Map(question.slots.map((slot) => [slot, question.analysis.shapes[slot].steps.map(() => 0)]));
+    for (const slot of question.slots) {
+      const places = question.analysis.shapes[slot].steps
+        .map((step, index) => ({ slot, index, step }))
+        .filter(({ step }) => states.has(step.word!));
+      const operations = isWhole(slot) ? (places.length > 0 ? [places] : []) : places.map((place) => [place]);
+      for (const [index, operation] of operations.entries()) {
+        if (index > 0) this.pairs.push([this.#operations.length - 1, this.#operations.length]);
+        this.#operations.push(operation);
+      }
+    }
+    this.operationCount = this.#operations.length;
+    for (const operation of this.#operations) this.#count(operation, 1);
+  }
+
+  apply(operation: number): boolean {
+    const places = this.#operations[operation];
+    for (const place of places) this.#access(place);
+    this.#count(places, -1);
+    const isLost = places.some(({ step: { word } }) => {
+      return this.#writers.get(word!) === 0 && this.#asked.has(word!) && this.#words[word!] !== this.#wanted(word!);
+    });
+    if (!isLost) return true;
+    this.undo(operation);
+    return false;
+  }
+
+  undo(operation: number): void {
+    const places = this.#operations[operation];
+    this.#count(places, 1);
+    for (const { slot, index, step } of places.toReversed()) {
+      this.#set(step.word!, this.#undo.pop()!);
+      this.#remember(slot, index, this.#undo.pop()!);
+    }
+  }
+
+  isFinal(): boolean {
+    return this.#question.askedWords.every((word) => this.#words[word] === this.#wanted(word));
+  }
+
+  stateHash(): number {
+    return this.#hash;
+  }
+
+  captureState(): unknown {
+    return [...this.#question.stateWords.map((word) => this.#words[word]), ...[...this.#found.values()].flat()];
+  }
+
+  equalsState(captured: unknown): boolean {
+    // What `captureState` made; the search hands back nothing else.
+    const state = captured as readonly number[];
+    let at = 0;
+    for (const word of this.#question.stateWords) if (state[at++] !== this.#words[word]) return false;
+    for (const found of this.#found.values()) for (const value of found) if (state[at++] !== value) return false;
+    return true;
+  }
+
+  #wanted(word: number): number {
+    return this.#question.outcome.words[word];
+  }
+
+  #access({ slot, index, step }: Place): void {
+    const word = step.word!;
+    const before = this.#words[word];
+    const found = this.#found.get(slot)!;
+    this.#undo.push(found[index], before);
+    if (step.isValueUsed || step.kind === 'load') this.#remember(slot, index, before);
+    const numberOf = (value: ShapeValue) =>
+      isLoaded(value) ? (found[value.step] + value.plus) >>> 0 : (value as number) >>> 0;
+    switch (step.kind) {
+      case 'load':
+        break;
+      case 'store':
+        this.#set(word, numberOf(step.value));
+        break;
+      case 'compareExchange':
+        if (before === numberOf(step.expected)) this.#set(word, numberOf(step.value));
+        break;
+      case 'modify': {
+        const value = numberOf(step.value);
+        const isExchange = step.operation === undefined || step.operation === 'exchange';
+        this.#set(word, isExchange ? value : applyCommuting(step.operation, before, value));
+      }
+    }
+  }
+
+  #set(word: number, value: number): void {
+    this.#hash ^= mix(word, this.#words[word]) ^ mix(word, value);
+    this.#words[word] = value;
+  }
+
+  #remember(slot: number, index: number, value: number): void {
+    const found = this.#found.get(slot)!;
+    const place = 0x1000_0000 + slot * 64 + index;
+    this.#hash ^= mix(place, found[index]) ^ mix(place, value);
+    found[index] = value;
+  }
+
+  #count(places: readonly Place[], by: 1 | -1): void {
+    for (const { step } of places) {
+      if (step.kind !== 'load') this.#writers.set(step.word!, (this.#writers.get(step.word!) ?? 0) + by);
+      else if (!this.#writers.has(step.word!)) this.#writers.set(step.word!, 0);
+    }
+  }
+}
+
+function mix(place: number, value: number): number {
+  const mixed = Math.imul(value ^ Math.imul(place + 1, 0x9e37_79b1), 0x85eb_ca6b);
+  return Math.imul(mixed ^ (mixed >>> 15), 0xc2b2_ae35) ^ (mixed >>> 13);
+}

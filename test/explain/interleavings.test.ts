@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_RUNS, explain } from '../../src/explain/index.ts';
+import { exhaust, sample } from '../../src/explore/index.ts';
+import type { Scenario, ScenarioOutcome } from '../../src/scenario/index.ts';
+import { anyScenario, isSerial, sameAs } from './random-epochs.ts';
+
+/** Random epochs of each kind in the default run; more with VRRL_EXPLAIN_RUNS. */
+const RUNS = Number(process.env['VRRL_EXPLAIN_RUNS'] ?? 150);
+const MAX_RUNS = 4_000;
+
+/** Whether any interleaving of single accesses gives it; undefined if there are too many to look at. */
+function isInterleaved(
+  scenario: Scenario,
+  outcome: ScenarioOutcome,
+  memory: 'sequential' | 'relaxed',
+): boolean | undefined {
+  let isFound = false as boolean;
+  const { complete } = exhaust(scenario, { memory, maxRuns: MAX_RUNS }, (run) => {
+    isFound = sameAs(run.outcome, outcome);
+    return isFound;
+  });
+  return isFound || (complete ? false : undefined);
+}
+
+function drawn(scenario: Scenario, seed: number, memory: 'sequential' | 'relaxed'): ScenarioOutcome | undefined {
+  let outcome: ScenarioOutcome | undefined;
+  sample(scenario, { runs: 1, seed, memory }, (run) => {
+    if (!run.isHung) outcome = { ...run.outcome, words: run.outcome.words.slice() };
+  });
+  return outcome;
+}
+
+const POSSIBLE_LEVELS = [undefined, 'slot-serial'];
+
+describe('explained level by level as running every interleaving says', () => {
+  it.each(['sequential', 'relaxed'] as const)('for what %s memory gave', (memory) => {
+    fc.assert(
+      fc.property(anyScenario, fc.nat(0xffff), (scenario, seed) => {
+        const outcome = drawn(scenario, seed, memory);
+        fc.pre(outcome !== undefined);
+        expectRight(scenario, outcome);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('for what was made up', () => {
+    const corruption = fc.tuple(fc.integer({ min: 162, max: 171 }), fc.nat(3));
+    fc.assert(
+      fc.property(anyScenario, fc.nat(0xffff), corruption, (scenario, seed, [word, value]) => {
+        const outcome = drawn(scenario, seed, 'sequential');
+        fc.pre(outcome !== undefined);
+        outcome.words[word] = value;
+        expectRight(scenario, outcome);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
+
+function expectRight(scenario: Scenario, outcome: ScenarioOutcome): void {
+  const { verdict, violated, notKnown, brokenPromises, runs } = explain(scenario, outcome);
+  if (notKnown.some((reason) => reason.includes('another turn in a later batch'))) return;
+  const serial = isSerial(scenario, outcome);
+  expect({ serial, violated }).toEqual({ serial, violated: serial ? undefined : (violated ?? 'something') });
+  if (serial) return void expect(verdict).toBe('serializable');
+  const interleaved = isInterleaved(scenario, outcome, 'sequential');
+  if (interleaved === undefined) return;
+  const seen = { interleaved, verdict, violated };
+  if (!interleaved) {
+    expect(seen).toMatchObject({ verdict: 'unserializable' });
+    expect(POSSIBLE_LEVELS).not.toContain(violated);
+    if (isInterleaved(scenario, outcome, 'relaxed')) expect(violated).toBe('access-serial');
+    return;
+  }
+  expect(seen).toMatchObject({ violated: 'slot-serial' });
+  if (verdict === 'unknown' && runs >= DEFAULT_RUNS) return;
+  if (verdict === 'unserializable') expect(brokenPromises).not.toEqual([]);
+  else expect(seen).toMatchObject({ verdict: 'serializable' });
+}
