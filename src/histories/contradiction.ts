@@ -147,7 +147,9 @@ export function progressOf(part: Part, problem: PartProblem, result: SerialSearc
 
 /** The search turns back as soon as there is no hope; people want to see what it comes to, so here it goes on. */
 function extend(problem: PartProblem, model: CellModel, beginning: readonly number[]): number[] {
-  const prefix = Array.from(beginning);
+  // What may be left out and nobody looked at is left out.
+  const last = beginning.findLastIndex((operation) => problem.options.isOptional?.(operation) !== true);
+  const prefix = beginning.slice(0, last + 1);
   for (const operation of prefix) model.apply(operation);
   const done = new Set(prefix);
   for (;;) {
