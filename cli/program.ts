@@ -10,6 +10,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addDump } from './commands/dump.ts';
 import { addFilter } from './commands/filter.ts';
 import { addInfo } from './commands/info.ts';
+import { addJudge } from './commands/judge.ts';
 import { addKernel } from './commands/kernel.ts';
 import { addMerge } from './commands/merge.ts';
 import { addRecord } from './commands/record.ts';
@@ -113,6 +114,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addReplay(program, context);
   addTune(program, context);
   addDiff(program, context);
+  addJudge(program, context);
   addKernel(program, context);
   addDoctor(program, context);
   addBackendCheck(program, context);

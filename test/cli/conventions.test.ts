@@ -24,6 +24,7 @@ const COMMANDS = [
   'replay',
   'tune',
   'diff',
+  'judge',
   'kernel',
   'doctor',
   'backend-check',

@@ -15,6 +15,7 @@ export const SCHEMA_NAMES = [
   'verify',
   'doctor',
   'derived',
+  'judge',
 ] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];
 
