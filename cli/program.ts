@@ -15,6 +15,7 @@ import { addKernel } from './commands/kernel.ts';
 import { addMerge } from './commands/merge.ts';
 import { addRecord } from './commands/record.ts';
 import { addRecover } from './commands/recover.ts';
+import { addReduce } from './commands/reduce.ts';
 import { addReplay } from './commands/replay.ts';
 import { addTail } from './commands/tail.ts';
 import { addTrim } from './commands/trim.ts';
@@ -112,6 +113,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addFilter(program, context);
   addMerge(program, context);
   addReplay(program, context);
+  addReduce(program, context);
   addTune(program, context);
   addDiff(program, context);
   addJudge(program, context);

@@ -39,7 +39,8 @@ export class BackendSubject implements Subject<LogCandidate> {
   /** The kernel that the backend was made for. */
   #madeFor: string | undefined;
   #judged: Judged | undefined;
-  #lastFailure: { readonly candidate: LogCandidate; readonly signature: string; readonly failure: Failure } | undefined;
+  /** What the newest failing runs of the newest candidate showed, by their signatures. */
+  #seen: { readonly candidate: LogCandidate; readonly failures: Map<string, Failure> } | undefined;
 
   constructor(options: BackendSubjectOptions) {
     this.name = options.name;
@@ -60,7 +61,7 @@ export class BackendSubject implements Subject<LogCandidate> {
         runs += 1;
         if (failure === undefined) continue;
         failures.set(failure.signature, (failures.get(failure.signature) ?? 0) + 1);
-        this.#lastFailure = { candidate, signature: failure.signature, failure };
+        this.#keep(candidate, failure);
       }
     } catch (error) {
       return await this.#afterError(error, runs, failures);
@@ -70,8 +71,7 @@ export class BackendSubject implements Subject<LogCandidate> {
 
   /** What the newest failing run of a candidate with that signature showed. */
   failureOf(candidate: LogCandidate, signature: string): Failure | undefined {
-    const last = this.#lastFailure;
-    return last?.candidate === candidate && last.signature === signature ? last.failure : undefined;
+    return this.#seen?.candidate === candidate ? this.#seen.failures.get(signature) : undefined;
   }
 
   /** Whether it can start from any state. Without that, candidates have to start afresh. */
@@ -84,6 +84,11 @@ export class BackendSubject implements Subject<LogCandidate> {
     const backend = this.#backend;
     this.#backend = undefined;
     await backend?.stop();
+  }
+
+  #keep(candidate: LogCandidate, failure: Failure): void {
+    if (this.#seen?.candidate !== candidate) this.#seen = { candidate, failures: new Map() };
+    this.#seen.failures.set(failure.signature, failure);
   }
 
   async #prepare(candidate: LogCandidate) {

@@ -1,7 +1,8 @@
 /** Candidates out of recordings. */
 
-import type { Kernel } from '../kernel/index.ts';
-import type { PlannedEpoch, ReplayPlan } from '../replay/index.ts';
+import { InputError } from '../base/errors.ts';
+import { type Kernel, kernelFromJson } from '../kernel/index.ts';
+import { type PlannedEpoch, planReplay, type Recording, type ReplayPlan } from '../replay/index.ts';
 import { freshSnapshot, slotsOfEpoch } from '../scenario/index.ts';
 import type { LogCandidate } from './candidate.ts';
 
@@ -57,4 +58,28 @@ function startsAfresh({ startsFresh }: ReplayPlan, { index }: PlannedEpoch): boo
 
 function recordedBefore({ observations }: ReplayPlan, { observed }: PlannedEpoch): Uint32Array | undefined {
   return observed === undefined ? undefined : observations?.wordsBefore(observed);
+}
+
+/**
+ * All of a recording as a candidate, with the kernel that it names: what `vrrl reduce` wrote is read so.
+ *
+ * @throws KernelError if it names a kernel that is none.
+ * @throws InputError if it cannot be run.
+ */
+export function candidateOfRecording(recording: Recording): LogCandidate {
+  const { log, observations } = recording;
+  const described = observations === undefined ? log.kernel : observations.header.kernel;
+  const kernel = described === undefined || described === null ? undefined : kernelFromJson(described);
+  const plan = planReplay(recording, kernel === undefined ? {} : { kernel });
+  const slotCount = kernel?.slotCount ?? largestSlotOf(plan) + 1;
+  const candidate = candidateOfEpochs(plan, plan.epochs, kernel, slotCount);
+  if (candidate !== undefined) return candidate;
+  throw new InputError(`the log cannot be run: ${whyNotOf(plan, plan.epochs)}`, 'reduce it again from the whole log.');
+}
+
+/** The greatest index of a slot in the ring that a plan publishes to. */
+export function largestSlotOf({ columns }: ReplayPlan): number {
+  let largest = 0;
+  for (const slotIndex of columns.slotIndex) largest = Math.max(largest, slotIndex);
+  return largest;
 }

@@ -3,7 +3,8 @@ export { BackendSubject, type BackendSubjectOptions } from './backend-subject.ts
 export { candidateOf, type EpochSlots, type LogCandidate, scenarioOf, slotCountOf } from './candidate.ts';
 export { ddmin, type ListTest, oneByOne, type PassTest } from './ddmin.ts';
 export { DEFAULT_ALPHA, DEFAULT_MAX_RUNS, Decider, type DecisionOptions, type TrialLabel } from './decide.ts';
-export { candidateOfEpochs, whyNotOf } from './from-plan.ts';
+export { type Found, findFailing } from './find-failing.ts';
+export { candidateOfEpochs, candidateOfRecording, largestSlotOf, whyNotOf } from './from-plan.ts';
 export type { LedgerEntry, LedgerListener, TrialReason } from './ledger.ts';
 export { type Explain, type Failure, ORACLES, type OracleName, referenceOutcomes } from './oracle.ts';
 export { cleanRunsToReject } from './rates.ts';
