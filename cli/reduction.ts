@@ -1,6 +1,6 @@
 /** Reducing a recording: what is to be made smaller is looked for, made smaller, and written down. */
 
-import { observedWith, writeCandidateLog } from '../node/candidate-log.ts';
+import { type ObservedCandidate, observedWith, writeCandidateLog } from '../node/candidate-log.ts';
 import { placeWhenWhole } from '../node/new-recording.ts';
 import type { RecordingFiles } from '../node/recording-files.ts';
 import { VERSION } from '../node/version.ts';
@@ -183,7 +183,8 @@ async function onBackend(work: Work): Promise<Done> {
     const { reproducer, signature } = reduction;
     const isKnown = reproducer !== undefined && signature !== undefined;
     const failure = isKnown ? subject.failureOf(reproducer, signature) : undefined;
-    await writeReproducer(work, original, reduction, failure, flags.backend);
+    const observed = failure && reproducer && (await observedOn(subject, reproducer, failure));
+    await writeReproducer(work, original, reduction, observed, flags.backend);
     return {
       judge: { kind: 'backend', asked: flags.backend, oracle },
       ...placeOf(original),
@@ -262,6 +263,18 @@ function placeOf({ epochs, searchRuns }: Original): Pick<Done, 'epochs' | 'searc
   return { epochs: { first: epochs[0].ordinal, last: epochs[epochs.length - 1].ordinal }, searchRuns };
 }
 
+/** What a failing run showed. */
+async function observedOn(
+  subject: BackendSubject,
+  reproducer: LogCandidate,
+  failure: Failure,
+): Promise<ObservedCandidate> {
+  const { outcomes } = failure;
+  if (reproducer.kernel !== undefined) return observedWith(reproducer.kernel, reproducer, outcomes);
+  const { layout, words } = await subject.startingState(undefined);
+  return { outcomes, layout, before: reproducer.initial ?? words };
+}
+
 /**
  * What a failing run showed is what the log says was observed, so that a replay of it on the reference differs. Where nobody
  * saw that, because a command judged or the backend failed, it says what the reference shows, so that a replay on what is
@@ -271,21 +284,19 @@ async function writeReproducer(
   { flags, logPath }: Work,
   original: Original,
   { reproducer, signature }: Reduction,
-  failure: Failure | undefined,
+  seen: ObservedCandidate | undefined,
   backend: string,
 ): Promise<void> {
   if (reproducer === undefined) return;
   const { kernel } = reproducer;
-  const outcomes = kernel && (failure?.outcomes ?? (await referenceOutcomes(reproducer)));
-  const observed = kernel && outcomes && observedWith(kernel, reproducer, outcomes);
-  const note = `reduced from ${logPath}, epoch ${originOf(original).ordinal}: ${signature}`;
+  const observed = seen ?? (kernel && observedWith(kernel, reproducer, await referenceOutcomes(reproducer)));
+  const options = {
+    tool: `vrrl ${VERSION}`,
+    backend: seen === undefined ? 'reference' : backend,
+    note: `reduced from ${logPath}, epoch ${originOf(original).ordinal}: ${signature}`,
+    origin: originOf(original),
+  };
   placeWhenWhole(flags.output, flags.force === true, (partial) => {
-    const by = failure === undefined ? 'reference' : backend;
-    writeCandidateLog(partial, reproducer, observed, {
-      tool: `vrrl ${VERSION}`,
-      backend: by,
-      note,
-      origin: originOf(original),
-    });
+    writeCandidateLog(partial, reproducer, observed, options);
   });
 }

@@ -77,6 +77,7 @@ export const addReduce: AddCommand = (program, context) => {
         testFile: options.testFile ? testPathOf(options.output) : undefined,
       };
       refuseFiles(files, options.force === true);
+      if (options.alpha === 1) throw new InputError('alpha is 1', 'use a number between 0 and 1.');
       const recording = await openRecordingSource(io, logPath);
       try {
         refuseOverwriting(options.output, recording.files);

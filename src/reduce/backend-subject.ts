@@ -2,6 +2,7 @@
 
 import { type Awaitable, type Backend, BackendFaultError, layoutOf, PublishError } from '../backend/index.ts';
 import type { Kernel } from '../kernel/index.ts';
+import type { ObservationLayout } from '../observe/index.ts';
 import { type LogCandidate, slotCountOf } from './candidate.ts';
 import {
   type CandidateOracle,
@@ -77,6 +78,17 @@ export class BackendSubject implements Subject<LogCandidate> {
   /** Whether it can start from any state. Without that, candidates have to start afresh. */
   async canRestore(kernel: Kernel | undefined): Promise<boolean> {
     return (await this.#backendFor(kernel)).restore !== undefined;
+  }
+
+  /** What it observes, and what that is when it has been started. */
+  async startingState(
+    kernel: Kernel | undefined,
+  ): Promise<{ readonly layout: ObservationLayout; readonly words: Uint32Array }> {
+    const backend = await this.#backendFor(kernel);
+    const words = new Uint32Array(layoutOf(backend).snapshotWords);
+    await backend.start();
+    await backend.observe(words);
+    return { layout: backend.layout, words };
   }
 
   /** Stops the backend. */

@@ -27,6 +27,12 @@ export interface DecisionOptions {
 export const DEFAULT_ALPHA = 0.05;
 export const DEFAULT_MAX_RUNS = 1_000_000;
 
+/**
+ * A measured rate counts as no more than this. Runs that follow each other are not independent: whatever else a machine does makes
+ * all of them fail for a while, and then none. A rejection takes eleven runs at the least so, at the usual alpha.
+ */
+const MOST_MEASURED_RATE = 0.25;
+
 /** Failures that a rate is told from: its lower bound is then a half of it or more. */
 const FAILURES_TO_MEASURE = 10;
 
@@ -102,7 +108,7 @@ export class Decider<Candidate> {
     if (seen.signature === undefined) return rateOf(0, seen.runs);
     this.#signature = seen.signature;
     const measured = rateOf(seen.count, seen.runs);
-    this.#floor = this.#knownRate ?? measured.low;
+    this.#floor = this.#knownRate ?? Math.min(measured.low, MOST_MEASURED_RATE);
     this.#rate = this.#floor;
     return measured;
   }
@@ -113,7 +119,9 @@ export class Decider<Candidate> {
     const most = Math.min(this.runsLeft, Math.ceil((4 * FAILURES_TO_MEASURE) / this.#floor));
     const seen = await this.#measure(current, label, this.#signature, most);
     const measured = rateOf(seen.count, seen.runs);
-    if (this.#knownRate === undefined) this.#rate = Math.max(this.#floor, measured.low);
+    if (this.#knownRate === undefined) {
+      this.#rate = Math.max(this.#floor, Math.min(measured.low, MOST_MEASURED_RATE));
+    }
     return measured;
   }
 

@@ -83,16 +83,20 @@ export async function reduceLog(
   };
 }
 
+/** A stage is undone if what it leaves fails so many times less often than the original. */
+const TOO_RARE = 10;
+
 /**
- * What got smaller may fail more often, and then later decisions take fewer runs. If luck had it that it fails much less often than
- * the original, the stage is done again, and if that happens twice, what there was before it stays.
+ * What got smaller may fail more often, and then later decisions take fewer runs. One of several causes is left as a rule, so that
+ * it may fail less often, too; but if luck had it that it fails very much less often, the stage is done again, and if that
+ * happens twice, what there was before it stays.
  */
 async function runStage(stage: Stage, before: LogCandidate, decider: Decider<LogCandidate>): Promise<LogCandidate> {
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     const { candidate } = await stage(before, decider);
     if (candidate === before || decider.rate === 1) return candidate;
     const { high } = await decider.measure(candidate, labelOf('rate', candidate));
-    if (high >= decider.floor) return candidate;
+    if (high >= decider.floor / TOO_RARE) return candidate;
   }
   return before;
 }

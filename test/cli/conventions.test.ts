@@ -21,6 +21,7 @@ const COMMANDS = [
   'trim',
   'filter',
   'merge',
+  'reduce',
   'replay',
   'tune',
   'diff',

@@ -16,6 +16,7 @@ export const SCHEMA_NAMES = [
   'doctor',
   'derived',
   'judge',
+  'reduction',
 ] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];
 

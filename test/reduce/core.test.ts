@@ -200,7 +200,8 @@ describe('what fails now and then', () => {
     await decider.begin(upTo(20), label);
     const first = decider.rate;
     await decider.measure(upTo(1), label);
-    expect(decider.rate).toBeGreaterThan(0.5);
+    // No more than a quarter, however often it fails: runs in a row are not independent.
+    expect(decider.rate).toBe(0.25);
     await decider.measure(upTo(1_000), label);
     expect(decider.rate).toBe(first);
   });

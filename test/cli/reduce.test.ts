@@ -1,0 +1,258 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ReferenceBackend } from '../../src/backend/index.ts';
+import { defineKernel, type Kernel, opcode } from '../../src/kernel/index.ts';
+import { Opcode } from '../../src/protocol/index.ts';
+import type { SlotRequest } from '../../src/record/index.ts';
+import { freshSnapshot } from '../../src/scenario/index.ts';
+import { vrrl, vrrlJson } from './fake-io.ts';
+import { ROOT, temporaryFolder } from './files.ts';
+import { makeRecording } from './recordings.ts';
+import { expectValid } from './schemas.ts';
+
+const folder = temporaryFolder();
+const RACY_ADD = 0x4000_0001;
+const SHARED = 190;
+const OWN = 200;
+
+/** Adds in three steps, with so much between them that on two cores two of them always meet. */
+function racyKernel(): Kernel {
+  const add = opcode('RACY_ADD', RACY_ADD, ['amount', 'word'], ($, amount, word) => {
+    const before = $.load('control', word, 'before');
+    $.loop({ below: 8_000, atMost: 8_000 }, () => {
+      $.load('control', word);
+    });
+    $.store('control', word, before.plus(amount));
+  });
+  return defineKernel({ name: 'racy', slotCount: 32, opcodes: [add] });
+}
+
+/** Three epochs of sound slots; in the second, two slots add to one word in a way that is not atomic. */
+function epochs(): SlotRequest[][] {
+  return [0, 1, 2].map((epoch) =>
+    Array.from({ length: 12 }, (_, slot) => {
+      const isRacy = epoch === 1 && (slot === 3 || slot === 8);
+      if (isRacy) return { opcode: RACY_ADD, tenant: 2, args: [slot, SHARED] };
+      return { opcode: Opcode.ATOMIC_ADD, tenant: 1, args: [slot + 1, OWN + slot] };
+    }),
+  );
+}
+
+function sumsKernel(): Kernel {
+  return defineKernel({ name: 'sums', slotCount: 32 });
+}
+
+/** Two epochs of twenty additions; two of the second are to one word. */
+function sums(): SlotRequest[][] {
+  return [20, 19].map((words) =>
+    Array.from({ length: 20 }, (_, slot) => ({
+      opcode: Opcode.ATOMIC_ADD,
+      args: [slot + 1, OWN + (slot % words)],
+    })),
+  );
+}
+
+beforeAll(async () => {
+  await makeRecording(folder.at('racy.vrrl'), racyKernel(), epochs());
+  await makeRecording(folder.at('sound.vrrl'), racyKernel(), [epochs()[0]]);
+});
+
+interface Reduced {
+  readonly slots: readonly { readonly opcode: number; readonly args: readonly number[]; readonly slotIndex: number }[];
+  readonly ledger: readonly { readonly stage: string; readonly accepted: boolean }[];
+  readonly seeAgain: readonly string[];
+}
+
+/** Reduces on worker threads, and returns what `--json` says. */
+async function reduceTo(name: string, ...more: string[]) {
+  const argv = ['reduce', folder.at('racy.vrrl'), '-o', folder.at(name), '--json', ...more];
+  const { json, exitCode } = await vrrlJson(argv);
+  expectValid('reduction', json);
+  return { exitCode, json: json as Reduced & Record<string, unknown> };
+}
+
+/** A backend of additions in JavaScript that loses the second of two to one word, and is no kernel's. */
+function losingBackend(): string {
+  const { layout } = new ReferenceBackend(sumsKernel());
+  const fresh = JSON.stringify(Array.from(freshSnapshot(sumsKernel())));
+  return folder.write(
+    'losing.mjs',
+    `export default () => {
+  const fresh = ${fresh};
+  let words = Uint32Array.from(fresh);
+  let batch = [];
+  return {
+    name: 'losing', slotCount: 32, layout: ${JSON.stringify(layout)},
+    start() { words.set(fresh); batch = []; },
+    restore(snapshot) { words = snapshot.slice(); batch = []; },
+    publish(slotIndex, { opcode, args }) { batch.push({ opcode, amount: args[0], word: args[1] }); },
+    drain() {
+      const done = batch.length;
+      const added = new Set();
+      for (const { opcode, amount, word } of batch) {
+        words[1] += 1;
+        if (opcode < 32) words[96 + opcode] += 1;
+        if (opcode === 7) { words[128] += 1; words[160] = word; }
+        if (opcode === 2 && !added.has(word)) words[word] += amount;
+        if (opcode === 2) added.add(word);
+      }
+      batch = [];
+      return { done, pending: [], faults: [] };
+    },
+    observe(snapshot) { snapshot.set(words); },
+    stop() {},
+  };
+};
+`,
+  );
+}
+
+describe('on a backend', () => {
+  test('a race among sound slots comes down to its two slots, whichever epoch they are in', async () => {
+    const { exitCode, json } = await reduceTo('threads.vrrl');
+    expect(exitCode).toBe(0);
+    expect(json).toMatchObject({
+      reproduced: true,
+      signature: 'word in the observables',
+      original: { epochs: { first: 1, last: 1 } },
+      size: { epochs: 1, batches: 1, slots: 2 },
+      isMinimal: true,
+    });
+    // One that is not atomic is enough, as soon as arguments have brought another slot to its word.
+    expect(json.slots.map(({ opcode: code }) => code)).toContain(RACY_ADD);
+    expect(new Set(json.slots.map(({ args }) => args[1])).size).toBe(1);
+    expect(json.ledger.filter(({ stage }) => stage === 'slots').length).toBeGreaterThan(2);
+    const small = folder.at('threads.vrrl');
+    expect((await vrrl(['verify', small])).exitCode).toBe(0);
+    // What was seen is what the log says, and the reference does not show it.
+    const alone = ['replay', small, '--backend', 'reference', '--replicas', '1', '--mode', 'isolated'];
+    expect((await vrrl(alone)).exitCode).toBe(1);
+  });
+
+  test('what it says is for people, and its log and its lines show the failure again', async () => {
+    const small = folder.at('small.vrrl');
+    await makeRecording(folder.at('sums.vrrl'), sumsKernel(), sums());
+    const options = ['--backend', losingBackend(), '--rate', '1'];
+    const { exitCode, err, out } = await vrrl(['reduce', folder.at('sums.vrrl'), '-o', small, ...options]);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
+    expect(out).toContain(
+      `${small}: 2 slots in 1 epoch from a fresh kernel, of 21 slots in 1 epoch from a recorded state`,
+    );
+    expect(out).toContain('failure   word in the observables\nfirst     control[160]: expected 1, seen 0\n');
+    expect(out).toContain('rate      1 of 1 run; the original 1 of 1 run\nsmallest  no slot can be left out\n');
+    expect(out).toMatch(/0 {6}0 {6}0 {5}0 {7}ATOMIC_ADD\(0, 160\)\n0 {6}0 {6}1 {5}0 {7}ATOMIC_ADD\(1, 160\)/);
+    expect(out).toMatch(/^slots {8}21 → 2/m);
+    expect(out).toContain(`  vrrl replay ${small} --backend reference\n`);
+    expect((await vrrl(['replay', small, '--backend', 'reference'])).exitCode).toBe(1);
+    const lines = out.split('\n').filter((line) => line.includes('--no-observations'));
+    expect(lines).toHaveLength(1);
+    expect((await vrrl(lines[0].trim().split(' ').slice(1))).exitCode).toBe(1);
+  });
+
+  test('nothing that fails is no reproducer: nothing is written, and it cannot be told', async () => {
+    const argv = ['reduce', folder.at('sound.vrrl'), '-o', folder.at('none.vrrl'), '--max-runs', '40'];
+    const { exitCode, err, out } = await vrrl(argv);
+    expect({ exitCode, out }).toEqual({ exitCode: 3, out: '' });
+    expect(err).toContain('nothing failed in');
+    expect(fs.existsSync(folder.at('none.vrrl'))).toBe(false);
+    const { json } = await vrrlJson([...argv, '--json']);
+    expectValid('reduction', json);
+    expect(json).toMatchObject({ reproduced: false, original: { rate: { count: 0 } } });
+  });
+
+  test('a runtime of its own, compared with itself', async () => {
+    const module = path.join(ROOT, 'examples/racy-stack-machine-backend.mjs');
+    const jobs = path.join(ROOT, 'examples/stack-machine-jobs.jsonl');
+    const log = folder.at('jobs.vrrl');
+    expect((await vrrl(['record', log, '--backend', module, '--slots', jobs, '-q'])).exitCode).toBe(0);
+    const small = folder.at('jobs-small.vrrl');
+    const { exitCode, json } = await vrrlJson(['reduce', log, '-o', small, '--backend', module, '--json']);
+    expectValid('reduction', json);
+    expect(exitCode).toBe(0);
+    expect(json).toMatchObject({ judge: { oracle: 'differs-from-itself' }, size: { slots: 2 }, isMinimal: true });
+    expect((await vrrl(['replay', small, '--backend', module, '--replicas', '50'])).exitCode).toBe(1);
+  });
+});
+
+describe('with a command', () => {
+  /** Bad if the log has records of both opcodes of that many and no fence is needed for it. */
+  function judgeModule(): string {
+    return folder.write(
+      'judge.mjs',
+      `import { readFileSync } from 'node:fs';
+const words = new Uint32Array(readFileSync(process.argv[2]).buffer.slice(0));
+let racy = 0;
+for (const word of words) if (word === ${RACY_ADD}) racy += 1;
+process.exit(racy >= 2 ? 3 : racy === 1 ? 125 : 0);
+`,
+    );
+  }
+
+  test('it gets logs, and says good, bad or neither', async () => {
+    const command = `${process.execPath} ${judgeModule()} {}`;
+    const { exitCode, json } = await reduceTo('command.vrrl', '--epoch', '1', '--test', command, '--rate', '1');
+    expect(exitCode).toBe(0);
+    expect(json).toMatchObject({
+      signature: 'exit code 3',
+      judge: { kind: 'command' },
+      size: { slots: 2 },
+      unresolved: 2,
+    });
+    expect(json.slots.map(({ opcode: code }) => code)).toEqual([RACY_ADD, RACY_ADD]);
+    // What a sound backend makes of it is what the log says.
+    expect((await vrrl(['replay', folder.at('command.vrrl'), '--backend', 'reference'])).exitCode).toBe(0);
+  });
+
+  test.each([
+    [['--test', 'true'], 'does not say where the log goes'],
+    [['--test', 'kill -9 $$ # {}', '--rate', '1'], 'says neither yes nor no'],
+  ])('%j is refused', async (options, what) => {
+    const argv = ['reduce', folder.at('racy.vrrl'), '-o', folder.at('refused.vrrl'), ...options];
+    const { exitCode, err } = await vrrl(argv);
+    expect(exitCode).toBe(2);
+    expect(err).toContain(what);
+  });
+
+  test('one that is content with the log leaves nothing', async () => {
+    const options = ['--test', 'true {}', '--max-runs', '8'];
+    const argv = ['reduce', folder.at('racy.vrrl'), '-o', folder.at('content.vrrl'), ...options];
+    const { exitCode, err } = await vrrl(argv);
+    expect(exitCode).toBe(3);
+    expect(err).toContain('the command is content with');
+  });
+});
+
+describe('wrong use', () => {
+  test.each([
+    [['--epoch', '9'], 'the log has no epoch 9'],
+    [['--alpha', '0'], 'give a number above 0 and up to 1'],
+    [['--alpha', '1'], 'alpha is 1'],
+    [['--oracle', 'delphi'], 'choose one of'],
+    [['--backend', 'nowhere'], 'there is no backend "nowhere"'],
+  ])('%j', async (options, what) => {
+    const { exitCode, err } = await vrrl(['reduce', folder.at('racy.vrrl'), '-o', folder.at('wrong.vrrl'), ...options]);
+    expect(exitCode).toBe(2);
+    expect(err).toContain(what);
+  });
+
+  test('files that are there stay, unless they may be replaced', async () => {
+    folder.write('there.test.mjs', 'mine');
+    const argv = [
+      'reduce',
+      folder.at('racy.vrrl'),
+      '-o',
+      folder.at('there.vrrl'),
+      '--epoch',
+      '1',
+      '--max-runs',
+      '3000',
+    ];
+    expect(await vrrl(argv)).toMatchObject({ exitCode: 2, err: expect.stringContaining('there.test.mjs') });
+    expect(fs.existsSync(folder.at('there.vrrl'))).toBe(false);
+    expect((await vrrl([...argv, '--no-test-file', '-q'])).exitCode).toBe(0);
+    expect(fs.readFileSync(folder.at('there.test.mjs'), 'utf8')).toBe('mine');
+    expect((await vrrl([...argv, '--force', '-q'])).exitCode).toBe(0);
+    expect(fs.readFileSync(folder.at('there.test.mjs'), 'utf8')).toContain('BackendSubject');
+  });
+});
