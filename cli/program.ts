@@ -8,6 +8,7 @@ import { addDemo } from './commands/demo.ts';
 import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addDump } from './commands/dump.ts';
+import { addExplain } from './commands/explain.ts';
 import { addFilter } from './commands/filter.ts';
 import { addInfo } from './commands/info.ts';
 import { addJudge } from './commands/judge.ts';
@@ -114,6 +115,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addMerge(program, context);
   addReplay(program, context);
   addReduce(program, context);
+  addExplain(program, context);
   addTune(program, context);
   addDiff(program, context);
   addJudge(program, context);

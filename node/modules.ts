@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Backend, BackendFactory } from '../src/backend/index.ts';
 import { InputError, VrrlError } from '../src/base/errors.ts';
+import type { SlotModel } from '../src/explain/index.ts';
 import { finishKernel, type Kernel, type KernelDefinition } from '../src/kernel/index.ts';
 
 /**
@@ -60,14 +61,34 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
+/**
+ * The model of a kernel's slots that a module exports: a function `apply`, by its name or in a default export.
+ *
+ * @throws InputError if there is no such module, it fails, or it exports no model.
+ */
+export async function loadSlotModel(file: string): Promise<SlotModel> {
+  const exported = await exportsOf(file, 'model');
+  for (const each of [exported, exported['default']]) if (isSlotModel(each)) return each;
+  const fix =
+    'export function apply(state, slot), which changes the words of the state in place (see docs/explaining.md).';
+  throw new InputError(`\`${file}\` exports no model`, fix);
+}
+
+function isSlotModel(value: unknown): value is SlotModel {
+  return isObject(value) && typeof value['apply'] === 'function';
+}
+
 async function defaultExport(file: string, what: string): Promise<unknown> {
+  return (await exportsOf(file, what))['default'];
+}
+
+async function exportsOf(file: string, what: string): Promise<Record<string, unknown>> {
   const absolute = path.resolve(file);
   const found = await stat(absolute).catch(() => undefined);
   if (!found?.isFile()) throw new InputError(`there is no file \`${file}\` to load a ${what} from`, 'check the path.');
   letModulesFindVrrl();
   try {
-    const loaded: { default?: unknown } = await import(pathToFileURL(absolute).href);
-    return loaded.default;
+    return await import(pathToFileURL(absolute).href);
   } catch (cause) {
     if (cause instanceof VrrlError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);

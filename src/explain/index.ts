@@ -2,6 +2,7 @@
 
 export { type CoherenceProblem, type CoherentOrder, coherentOrder, type WordOperation } from './coherence.ts';
 export { DEFAULT_NODES, DEFAULT_RUNS, type ExplainOptions, explain } from './explain.ts';
+export { explainByModel, type ModelledEpoch, type ModelSlot, type SlotModel } from './explain-by-model.ts';
 export type {
   AccessRow,
   ConcernedWord,
@@ -13,3 +14,4 @@ export type {
   SlotText,
   Witness,
 } from './explanation.ts';
+export { compareOutcomes, type OutcomeComparison, replayOrder } from './replay-order.ts';

@@ -23,6 +23,7 @@ const COMMANDS = [
   'merge',
   'reduce',
   'replay',
+  'explain',
   'tune',
   'diff',
   'judge',

@@ -17,6 +17,7 @@ export const SCHEMA_NAMES = [
   'derived',
   'judge',
   'reduction',
+  'explain',
 ] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];
 

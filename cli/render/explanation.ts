@@ -1,0 +1,116 @@
+/** Explanations as people read them: one line, the argument, a table of the slots concerned, what is not known. */
+
+import type { AccessRow, Explanation } from '../../src/explain/index.ts';
+import { type Colours, coloursOf, type Io } from '../io.ts';
+import { table } from './table.ts';
+import { count, plural, printable, printableData, wrap } from './text.ts';
+
+/** One outcome of an epoch, where it was seen, and how often. */
+export interface ExplainedOutcome {
+  readonly source: string;
+  readonly count: number;
+  readonly explanation: Explanation;
+}
+
+/** What `explain` found out. */
+export interface ExplainedEpoch {
+  /** Undefined if no epoch needed explaining. */
+  readonly epoch: number | undefined;
+  readonly lookedAt: number;
+  /** Epochs that cannot be explained, each with the reason. */
+  readonly unknown: readonly string[];
+  readonly notes: readonly string[];
+  readonly outcomes: readonly ExplainedOutcome[];
+}
+
+/** The text that `explain` prints. */
+export function renderExplained(io: Io, logPath: string, explained: ExplainedEpoch): string {
+  const colours = coloursOf(io);
+  const { epoch, lookedAt, outcomes, unknown, notes } = printableData(explained);
+  const shownUnknown = unknown.slice(0, MAX_UNKNOWN);
+  const lines = [
+    ...notes.map((note) => `note: ${note}`),
+    ...(outcomes.length === 0 ? [nothingToExplain(printable(logPath), lookedAt, unknown.length)] : []),
+    ...outcomes.flatMap((outcome, index) => [
+      ...(index > 0 ? [''] : []),
+      ...renderOutcome(`epoch ${epoch ?? '?'}`, outcome, colours),
+    ]),
+    ...(unknown.length > 0 ? ['', 'not explained:', ...shownUnknown.map((text) => `  ${text}`)] : []),
+    ...(unknown.length > MAX_UNKNOWN ? [`  and ${plural(unknown.length - MAX_UNKNOWN, 'more epoch')}`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const MAX_UNKNOWN = 8;
+const MAX_SLOTS = 16;
+
+function nothingToExplain(log: string, lookedAt: number, unknown: number): string {
+  if (unknown > 0 && unknown === lookedAt) return `${log}: none of ${plural(lookedAt, 'epoch')} can be explained`;
+  const explained = lookedAt - unknown;
+  return `${log}: every epoch is explained by the order of publishing (${count(explained)} of ${count(lookedAt)} looked at)`;
+}
+
+function renderOutcome(
+  where: string,
+  { source, count: seen, explanation }: ExplainedOutcome,
+  colours: Colours,
+): string[] {
+  const { verdict, summary, argument, notKnown, assumed, violated, holds } = explanation;
+  const paint = { serializable: colours.green, unserializable: colours.red, unknown: colours.yellow }[verdict];
+  const often =
+    source === 'recording' ? 'as recorded' : `${source}, seen ${count(seen)} ${seen === 1 ? 'time' : 'times'}`;
+  const level =
+    violated === undefined ? [] : [`  violated: ${violated}${holds === undefined ? '' : `; holds: ${holds}`}`];
+  return [
+    `${where} (${often}): ${colours.bold(paint(verdict))}: ${summary}`,
+    ...level,
+    ...(argument.length > 0 ? ['', ...argument.flatMap((sentence) => wrap(sentence, 2))] : []),
+    ...renderSlots(explanation),
+    ...renderAccesses(explanation),
+    ...renderWitness(explanation),
+    ...assumed.map((text) => `  assumed: ${text}`),
+    ...notKnown.map((text) => `  not known: ${text}`),
+    `  tried: ${plural(explanation.nodes, 'state')} of serial orders, ${plural(explanation.runs, 'interleaving')} of accesses`,
+  ];
+}
+
+function renderSlots({ slots, violated }: Explanation): string[] {
+  if (slots.length === 0 || violated === undefined) return [];
+  const rows = slots
+    .slice(0, MAX_SLOTS)
+    .map(({ slot, slotIndex, batch, text, promisesAtomicity }) => [
+      `    slot ${slot}`,
+      `ring ${slotIndex}`,
+      `batch ${batch}`,
+      text,
+      promisesAtomicity ? 'promises to happen at once' : '',
+    ]);
+  const more = slots.length > MAX_SLOTS ? [`    and ${plural(slots.length - MAX_SLOTS, 'more slot')}`] : [];
+  return ['', '  slots:', ...table(undefined, rows), ...more];
+}
+
+/** A column a lane, a row an access. */
+function renderAccesses({ accesses }: Explanation): string[] {
+  if (accesses.length === 0) return [];
+  const lanes = [...new Set(accesses.map(({ slot }) => slot))].sort((left, right) => left - right);
+  const rows = accesses.map((access) => lanes.map((lane) => (lane === access.slot ? accessText(access) : '')));
+  const head = lanes.map((lane) => `slot ${lane}`);
+  return ['', '  accesses, from above:', ...table(head, rows).map((line) => `    ${line}`)];
+}
+
+function accessText({ kind, word, read, written }: AccessRow): string {
+  const values = [
+    ...(read === undefined ? [] : [`found ${read}`]),
+    ...(written === undefined ? [] : [`left ${written}`]),
+  ];
+  return `${kind} ${word}: ${values.join(', ')}`;
+}
+
+function renderWitness({ witness }: Explanation): string[] {
+  if (witness === undefined) return [];
+  if (witness.kind === 'accesses') {
+    const slots = `slot${witness.slots.length === 1 ? '' : 's'} ${witness.slots.join(', ')} by themselves`;
+    return [`  schedule (${witness.memory}, ${slots}): ${witness.token}`];
+  }
+  return witness.isPublishOrder ? [] : [`  order: ${witness.order.join(', ')}`];
+}
