@@ -1,7 +1,15 @@
 /** Feeds the reader of histories damaged lines and noise, and judges what it lets through. */
 
 import { VrrlError } from '../src/base/errors.ts';
-import { type History, judgeHistory, MODELS, parseHistory } from '../src/histories/index.ts';
+import {
+  type History,
+  judgeHistory,
+  type MemberKind,
+  type Members,
+  MODELS,
+  type ModelDefinition,
+  parseHistory,
+} from '../src/histories/index.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 
 type Random = () => number;
@@ -14,7 +22,7 @@ export const target: FuzzTarget = {
   name: 'histories',
   once(random) {
     const model = MODELS[random() % MODELS.length];
-    const bytes = random() % 8 === 0 ? noise(random) : damagedLines(random);
+    const bytes = random() % 8 === 0 ? noise(random) : damagedLines(random, model);
     let history: History;
     try {
       history = parseHistory(bytes, model);
@@ -41,32 +49,35 @@ function noise(random: Random): Uint8Array {
 
 const VALUES = ['0', '1', '-0', 'null', 'true', '"a"', '1e999', '9007199254740993', '0.5', '[]', '{}', '{"a":1,"b":0}'];
 const TIMES = ['0', '1', '2', '3', '4', '5', 'null', '-1', '"1"', '1e300'];
-const INPUTS = [
-  '"op":"read"',
-  '"op":"write","value":1',
-  '"op":"write","value":0',
-  '"op":"cas","from":1,"to":0',
-  '"op":"add","value":1',
-  '"op":"get","key":"a"',
-  '"op":"put","key":"a","value":"b"',
-  '"op":"append","key":"__proto__","value":"b"',
-  '"op":"transfer","from":"a","to":"b","amount":1',
-  '"op":"__proto__"',
-];
+/** For each kind of member what is one. */
+const GOOD: Readonly<Record<MemberKind, readonly string[]>> = {
+  value: ['0', '1', '2', 'null', '"a"', '"b"'],
+  text: ['"a"', '"b"', '"\\u0000"'],
+  number: ['-1', '0', '1', '2'],
+  amount: ['0', '1', '2'],
+  name: ['"a"', '"b"'],
+  boolean: ['true', 'true', 'false'],
+  balances: ['{"a":1,"b":0}', '{"a":0,"b":1}'],
+};
 
-function damagedLines(random: Random): Uint8Array {
+function damagedLines(random: Random, model: ModelDefinition): Uint8Array {
   const pick = (texts: readonly string[]) => texts[random() % texts.length];
-  const first = random() % 3 === 0 ? [`{"initial":${pick(VALUES)}}`] : [];
+  const members = (named: Members) =>
+    Object.entries(named).flatMap(([name, kind]) => {
+      if (name.endsWith('?') && random() % 2 === 0) return [];
+      return [`"${name.replace('?', '')}":${random() % 64 === 0 ? pick(VALUES) : pick(GOOD[kind])}`];
+    });
+  const names = Object.keys(model.operations);
+  const initial = model.cells === 'named' ? '{"a":1,"b":0}' : pick(VALUES);
+  const first = model.cells === 'named' || random() % 8 === 0 ? [`{"initial":${initial}}`] : [];
   const lines = Array.from({ length: random() % MAX_LINES }, () => {
-    const output = pick([
-      '{}',
-      'null',
-      '{"ok":true}',
-      '{"ok":false}',
-      `{"value":${pick(VALUES)}}`,
-      `{"old":${pick(VALUES)}}`,
-    ]);
-    return `{"process":${random() % 3},"call":${pick(TIMES)},"return":${pick(TIMES)},"input":{${pick(INPUTS)}},"output":${output}}`;
+    const name = pick(names);
+    const { input, output } = model.operations[name];
+    const answer = random() % 6 === 0 ? 'null' : `{${members(output).join()}}`;
+    const asked = [`"op":"${random() % 64 === 0 ? '__proto__' : name}"`, ...members(input)];
+    const call = random() % 10;
+    const end = random() % 6 === 0 ? pick(TIMES) : call + (random() % 6);
+    return `{"process":${random() % 3},"call":${call},"return":${end},"input":{${asked.join()}},"output":${answer}}`;
   });
   const bytes = new TextEncoder().encode([...first, ...lines].join(pick(['\n', '\r\n', '\n\n'])));
   for (let flips = random() % 6; flips > 4 && bytes.length > 0; flips -= 1) bytes[random() % bytes.length] = random();

@@ -12,7 +12,7 @@ export {
   type PartProgress,
   type WitnessStep,
 } from './judge-history.ts';
-export type { MemberKind, ModelDefinition, OperationDefinition } from './language.ts';
+export type { MemberKind, Members, ModelDefinition, OperationDefinition } from './language.ts';
 export { findModel, MODELS } from './models.ts';
 export { parseHistory } from './parse-history.ts';
 export type { Balances, Value } from './values.ts';
