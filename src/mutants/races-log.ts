@@ -37,6 +37,8 @@ export interface RacesRun {
 export interface RacesOptions {
   /** Epochs of races. */
   readonly runs: number;
+  /** After so many no further epoch is begun, where epochs are stepped. Default: no limit. */
+  readonly seconds?: number;
   readonly seed: number;
   readonly rarity?: Rarity;
   /** Default: none. */

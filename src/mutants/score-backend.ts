@@ -19,6 +19,8 @@ export interface ScoredBackend {
   readonly lower: (kernel: Kernel) => string;
   /** Why what needs weak memory cannot show there; undefined if it can. */
   readonly strongMemory?: string;
+  /** Whether it can be put under stress. */
+  readonly hasStress: boolean;
 }
 
 /** Scores mutants on one backend. What the sound kernels show there is found out once for mutants of one race. */
@@ -38,8 +40,13 @@ export class BackendScorer {
     const sound = mutant.base.kernel(SLOTS);
     const kernel = mutate(mutant, sound, rarity);
     if (kernel === undefined) throw new TypeError(`mutant ${mutant.number} does not apply to its base`);
-    const { name, lower, strongMemory } = this.#backend;
-    const fixed = { mutant, backend: name, oneIn: rarity?.oneIn };
+    const { name, lower, strongMemory, hasStress } = this.#backend;
+    const fixed = {
+      mutant,
+      backend: name,
+      oneIn: rarity?.oneIn,
+      ...(hasStress ? { stress: this.#options.stress !== undefined } : {}),
+    };
     if (lower(kernel) === lower(sound)) {
       const reason = 'its program is that of the sound kernel here';
       return { ...fixed, ...new ObjectionCounts().summary([]), elapsedMs: 0, fate: 'unobservable', reason };

@@ -27,6 +27,8 @@ export interface Score {
   readonly backend: string;
   /** Of the CPU model: the memory that the mutant was run with. */
   readonly memory?: MemoryModel;
+  /** Whether the backend was put under stress; undefined where there is nothing to stress. */
+  readonly stress?: boolean;
   /** With the defect in about one slot of so many; undefined: in all. */
   readonly oneIn: number | undefined;
   readonly fate: Fate;

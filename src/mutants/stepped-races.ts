@@ -52,12 +52,12 @@ class SteppedRaces {
 
   async count(counts: ObjectionCounts, start: number): Promise<void> {
     const { backend, sound } = this.#run;
-    const { runs, seed } = this.#options;
+    const { runs, seed, seconds = Number.POSITIVE_INFINITY } = this.#options;
     const random = new RandomWords(seed);
     const initial = freshSnapshot(sound);
     const words = new Uint32Array(initial.length);
     await backend.start();
-    for (let run = 0; run < runs; run += 1) {
+    for (let run = 0; run < runs && performance.now() - start < seconds * 1_000; run += 1) {
       const races = placeRaces(
         this.#mutant,
         random,

@@ -1,0 +1,74 @@
+/** The table of mutants in a document: a section for each way of running them, each between marks of its own. */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { columnOf, type Score, summarize } from '../../src/mutants/index.ts';
+import { type MutantReport, SCORE_HEAD, scoreCells, summaryLine } from './mutants.ts';
+import { count } from './text.ts';
+
+/** Puts a section for each backend into the document, in place of an older one of its name. */
+export function writeMutantsSection(path: string, report: MutantReport): void {
+  let text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const backends = [...new Set(report.scores.map(({ backend }) => backend))];
+  for (const backend of backends) {
+    const scores = report.scores.filter((score) => score.backend === backend);
+    text = withSection(
+      text,
+      `${backend}${report.oneIn === undefined ? '' : ', rare'}`,
+      sectionOf({ ...report, scores }),
+    );
+  }
+  writeFileSync(path, text);
+}
+
+function withSection(text: string, name: string, section: string): string {
+  const begin = `<!-- vrrl mutants: ${name} -->`;
+  const end = `<!-- end of vrrl mutants: ${name} -->`;
+  const marked = `${begin}\n${section}\n${end}`;
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  if (from >= 0 && to > from) return `${text.slice(0, from)}${marked}${text.slice(to + end.length)}`;
+  return `${text}${text === '' || text.endsWith('\n\n') ? '' : '\n'}${marked}\n`;
+}
+
+function sectionOf(report: MutantReport): string {
+  const { scores, oneIn, runs, seconds, seed } = report;
+  const { backend } = scores[0];
+  const rare = oneIn === undefined ? '' : `, defects in one slot of ${count(oneIn)}`;
+  const options = `--backend ${backend}${oneIn === undefined ? '' : ` --rare ${oneIn}`} --runs ${runs} --seconds ${seconds} --seed ${seed}`;
+  const columns = summarize(scores);
+  return [
+    `## ${backend}${rare}`,
+    '',
+    `\`vrrl mutants ${options}\`, ${new Date().toISOString().slice(0, 10)}, ${machine()}.`,
+    '',
+    ...columns.map((summary) => `- ${summaryLine(summary, oneIn)}.`),
+    '',
+    ...markdownTable(scores, columns.length > 1),
+  ].join('\n');
+}
+
+function machine(): string {
+  return `${os.availableParallelism()} cores of ${os.cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}`;
+}
+
+/** A row a mutant; what a GPU did without stress and with it stands in one row. */
+function markdownTable(scores: readonly Score[], hasBoth: boolean): string[] {
+  const rows = hasBoth ? pairedRows(scores) : scores.map(scoreCells);
+  const head = hasBoth ? ['#', 'kind', 'change', ...new Set(scores.map(columnOf))] : SCORE_HEAD;
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+}
+
+function pairedRows(scores: readonly Score[]): string[][] {
+  const numbers = [...new Set(scores.map(({ mutant }) => mutant.number))];
+  return numbers.map((number) => {
+    const pair = scores.filter(({ mutant }) => mutant.number === number);
+    const { kind, name } = pair[0].mutant;
+    return [String(number), kind, name, ...pair.map(cellOf)];
+  });
+}
+
+function cellOf(score: Score): string {
+  const [, , , fate, by, rate, interval] = scoreCells(score);
+  return score.fate === 'killed' ? `${rate} (${interval}) by ${by}` : `${fate}${by === '' ? '' : `: ${by}`}`;
+}

@@ -1,0 +1,101 @@
+/** Mutants and their scores as text and as JSON. */
+
+import { columnOf, type Mutant, type Score, type ScoreSummary, summarize } from '../../src/mutants/index.ts';
+import { table } from './table.ts';
+import { count, percent, plural } from './text.ts';
+
+/** What `vrrl mutants` came to. */
+export interface MutantReport {
+  readonly scores: readonly Score[];
+  readonly oneIn: number | undefined;
+  readonly runs: number;
+  readonly seconds: number;
+  readonly seed: number;
+}
+
+/** The catalogue, a line a mutant. */
+export function printMutants(mutants: readonly Mutant[]): string {
+  const rows = mutants.map(({ number, group, kind, name, shows, base }) => [
+    String(number),
+    group,
+    kind,
+    name,
+    shows,
+    base.name,
+  ]);
+  return `${table(['#', 'group', 'kind', 'change', 'shows', 'kernel'], rows).join('\n')}\n`;
+}
+
+export function printScores(report: MutantReport): string {
+  const rows = report.scores.map((score) => [columnOf(score), ...scoreCells(score)]);
+  const lines = table(['backend', ...SCORE_HEAD], rows);
+  for (const summary of summarize(report.scores)) lines.push(summaryLine(summary, report.oneIn));
+  return `${lines.join('\n')}\n`;
+}
+
+/** What {@link scoreCells} are about. */
+export const SCORE_HEAD: readonly string[] = [
+  '#',
+  'kind',
+  'change',
+  'fate',
+  'killed by',
+  'rate',
+  'interval',
+  'runs',
+  'first',
+];
+
+/** A score in a few words each. */
+export function scoreCells(score: Score): string[] {
+  const { mutant, fate, reason, killed, oracles, runs, firstKillMs, explanation } = score;
+  const isKilled = fate === 'killed';
+  const level = explanation?.shape === undefined ? '' : ` (${explanation.shape})`;
+  return [
+    String(mutant.number),
+    mutant.kind,
+    mutant.name,
+    fate,
+    isKilled ? `${oracles.map(({ oracle }) => oracle).join(', ')}${level}` : (reason ?? ''),
+    isKilled ? percent(killed.count / killed.total) : '',
+    isKilled ? `${percent(killed.low)} … ${percent(killed.high)}` : '',
+    count(runs),
+    firstKillMs === undefined ? '' : timeText(firstKillMs),
+  ];
+}
+
+/** `explorer: 41 of 41 killed; 1 equivalent` */
+export function summaryLine(summary: ScoreSummary, oneIn: number | undefined): string {
+  const { counts, killed, killable } = summary;
+  const share = killable === 0 ? '' : ` (${percent(killed / killable)})`;
+  const rest = [
+    ...(counts.equivalent > 0 ? [`${counts.equivalent} equivalent on these scenarios`] : []),
+    ...(counts.unobservable > 0 ? [`${counts.unobservable} unobservable here`] : []),
+  ];
+  const rare = oneIn === undefined ? '' : `, defects in one slot of ${count(oneIn)}`;
+  return `${columnOf(summary)}${rare}: ${killed} of ${plural(killable, 'mutant')} killed${share}${rest.map((text) => `; ${text}`).join('')}`;
+}
+
+function timeText(milliseconds: number): string {
+  return milliseconds < 1_000 ? `${Math.ceil(milliseconds)} ms` : `${(milliseconds / 1_000).toFixed(1)} s`;
+}
+
+/** As spec/mutants.schema.json has it. */
+export function scoresToJson({ scores, ...options }: MutantReport): unknown {
+  return {
+    schemaVersion: 1,
+    ...options,
+    scores: scores.map(({ mutant, reason, noJudges, ...score }) => ({
+      number: mutant.number,
+      group: mutant.group,
+      kind: mutant.kind,
+      name: mutant.name,
+      kernel: mutant.base.name,
+      race: mutant.race.name,
+      ...score,
+      ...(reason === undefined ? {} : { reason }),
+      noJudges,
+    })),
+    summary: summarize(scores),
+  };
+}
