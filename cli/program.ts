@@ -14,6 +14,7 @@ import { addInfo } from './commands/info.ts';
 import { addJudge } from './commands/judge.ts';
 import { addKernel } from './commands/kernel.ts';
 import { addMerge } from './commands/merge.ts';
+import { addMutants } from './commands/mutants.ts';
 import { addRecord } from './commands/record.ts';
 import { addRecover } from './commands/recover.ts';
 import { addReduce } from './commands/reduce.ts';
@@ -117,6 +118,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addReduce(program, context);
   addExplain(program, context);
   addTune(program, context);
+  addMutants(program, context);
   addDiff(program, context);
   addJudge(program, context);
   addKernel(program, context);

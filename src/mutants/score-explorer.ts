@@ -33,6 +33,7 @@ const SAMPLERS: readonly Sampler[] = ['uniform', 'pos', 'pct'];
 /** Accesses of a lane before it counts as hung; the longest race takes a few dozen. */
 const MAX_STEPS = 1_000;
 const MAX_EXHAUSTIVE_RUNS = 300_000;
+const MAX_EXPLAINING_RUNS = 2_000;
 
 /** Memory that a mutant needs to show: interleavings of single accesses, or weaker. */
 export function memoryFor({ kind }: Mutant): MemoryModel {
@@ -141,7 +142,9 @@ function objects(objections: Objections, noJudges: readonly Oracle[]): boolean {
 /** What explaining says of a run, when what is right is what the sound kernel does. */
 function explained(odd: OddRun | undefined, sound: Kernel): KillExplanation | undefined {
   if (odd === undefined) return undefined;
-  const { verdict, violated, contradiction, summary } = explain({ ...odd.scenario, kernel: sound }, odd.outcome);
+  const { verdict, violated, contradiction, summary } = explain({ ...odd.scenario, kernel: sound }, odd.outcome, {
+    maxRuns: MAX_EXPLAINING_RUNS,
+  });
   return { verdict, violated, shape: contradiction?.shape, summary };
 }
 

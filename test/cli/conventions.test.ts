@@ -25,6 +25,7 @@ const COMMANDS = [
   'replay',
   'explain',
   'tune',
+  'mutants',
   'diff',
   'judge',
   'kernel',
@@ -32,6 +33,9 @@ const COMMANDS = [
   'backend-check',
   'complete',
 ] as const;
+
+/** What takes long even if it is asked for nothing in particular. */
+const SLOW_COMMANDS: readonly string[] = ['demo', 'doctor', 'tune', 'mutants', 'backend-check'];
 
 beforeAll(async () => {
   await makeRecording(folder.at('run.vrrl'), defineKernel({ name: 'sound', slotCount: 32 }), soundEpochs(2));
@@ -98,9 +102,7 @@ describe('wrong use', () => {
   });
 
   const words = fc.constantFrom(
-    ...COMMANDS.filter(
-      (command) => command !== 'demo' && command !== 'doctor' && command !== 'tune' && command !== 'backend-check',
-    ),
+    ...COMMANDS.filter((command) => !SLOW_COMMANDS.includes(command)),
     ...['--json', '--quiet', '-q', '--strict', '--replicas', '--mode', '--kernel', '--slots', '--force', '--', '-', ''],
     ...['1', '-1', '0x10', 'chained', 'nowhere', '--no-color', '--help', '--no-observations', '-qx', '--json=1'],
   );

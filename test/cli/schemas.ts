@@ -18,6 +18,7 @@ export const SCHEMA_NAMES = [
   'judge',
   'reduction',
   'explain',
+  'mutants',
 ] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];
 
