@@ -28,10 +28,11 @@ const DEFAULT_ONE_IN = 4_096;
 const THREADS_ARE_STRONG = 'worker threads see their Atomics in one order';
 
 const AFTER_HELP = `
-A mutant is a sound kernel with one change by a rule; --list prints them all. It counts as killed if an oracle objects to
-it and has nothing against the sound kernel in as many runs of the same slots: diff (other words than recorded), level (no
-order of the slots gives it), self (the same, asked of the mutant itself), watchdog (a lane did not end, a slot faulted),
-ends (other numbers of slots done or waiting). On the explorer a run is one race, elsewhere an epoch of many.
+A mutant is a sound kernel with one change by a rule; --list prints them all. It counts as killed if an oracle objects
+to it and has nothing against the sound kernel in as many runs of the same slots: diff (other words than recorded),
+level (no order of the slots gives it), self (the same, asked of the mutant itself), watchdog (a lane did not end, a
+slot faulted), ends (other numbers of slots done or waiting). On the explorer a run is one race, elsewhere an epoch of
+many. docs/mutants.md says more.
 Exit codes: 0 done, 1 one survived on the explorer that an interleaving can show and that is not equivalent.
 
 Examples:
@@ -53,7 +54,7 @@ export const addMutants: AddCommand = (program, context) => {
       integer(0, 86_400),
       60,
     )
-    .option('--seed <n>', 'what salts and schedules are drawn from', integer(0, 0xffff_ffff), 1)
+    .option('--seed <n>', 'what lots and schedules are drawn from', integer(0, 0xffff_ffff), 1)
     .option('--no-stress', 'GPUs without stress only')
     .option('--adapter <name>', ADAPTER_HELP)
     .option('--deadline-ms <n>', 'a backend that says nothing for longer counts as hung', integer(1, 86_400_000))

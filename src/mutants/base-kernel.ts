@@ -36,12 +36,12 @@ export function rowAfter(word: Value, rows: number | Value): Value {
   return typeof rows === 'number' ? word.plus(rows * ROW_WORDS) : word.plus(rows.times(ROW_WORDS));
 }
 
-/** Slots that get in each other's way, at a place. At most eleven arguments each: the last is the salt. */
+/** Slots that get in each other's way, at a place. At most eleven arguments each: the last is the lot. */
 export interface Race {
   readonly name: string;
   readonly slots: (place: Place) => readonly SlotRequest[];
-  /** Whether all its slots have one salt, for defects that take more than one slot. Default false. */
-  readonly sharesSalt?: boolean;
+  /** Whether all its slots have one lot, for defects that take more than one slot. Default false. */
+  readonly sharesLot?: boolean;
 }
 
 /** A sound kernel. */

@@ -25,7 +25,7 @@ export class RaceJudge {
   readonly #sound: SerialRunner;
   readonly #own: SerialRunner;
   readonly #known = new Map<string, Objections>();
-  /** What the sound kernel gives; salts mean nothing to it, so it is the same for all scenarios of the race. */
+  /** What the sound kernel gives; lots mean nothing to it, so it is the same for all scenarios of the race. */
   #soundOutcomes: readonly ScenarioOutcome[] | undefined;
 
   /** @param kernel what is run. */

@@ -6,7 +6,7 @@ import type { SlotRequest } from '../record/index.ts';
 import { scenarioOfSlots } from '../scenario/index.ts';
 import { type BaseKernel, COLUMNS, Place } from './base-kernel.ts';
 import type { Mutant } from './catalogue.ts';
-import { isStruck, SALT_ARGUMENT } from './rewrite/rare.ts';
+import { isStruck, LOT_ARGUMENT } from './rewrite/rare.ts';
 import type { Rarity } from './rewrite/site.ts';
 import type { SerialRunner } from './serial-outcomes.ts';
 import { placedSlots, slotsOfRace } from './workload.ts';
@@ -17,7 +17,7 @@ export interface PlacedRace {
   readonly slots: readonly SlotRequest[];
 }
 
-/** Races at consecutive places, each salted anew. */
+/** Races at consecutive places, each with lots drawn anew. */
 export function placeRaces({ race }: Mutant, random: RandomWords, first: number, count: number): PlacedRace[] {
   return Array.from({ length: count }, (_, beside) => {
     const place = new Place(first + beside);
@@ -26,13 +26,13 @@ export function placeRaces({ race }: Mutant, random: RandomWords, first: number,
 }
 
 /** Which of these slots meet a defect of that rarity; the same text means that they come out alike. */
-export function struckSlots(slots: readonly Salted[], rarity: Rarity | undefined): string {
+export function struckSlots(slots: readonly WithLot[], rarity: Rarity | undefined): string {
   if (rarity === undefined) return 'all';
-  return slots.map(({ args }) => (isStruck(args?.[SALT_ARGUMENT] ?? 0, rarity) ? '1' : '0')).join('');
+  return slots.map(({ args }) => (isStruck(args?.[LOT_ARGUMENT] ?? 0, rarity) ? '1' : '0')).join('');
 }
 
-/** A slot with its salt, published or about to be. */
-interface Salted {
+/** A slot with its lot, published or about to be. */
+interface WithLot {
   readonly args?: ArrayLike<number>;
 }
 

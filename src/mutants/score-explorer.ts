@@ -9,7 +9,7 @@ import { freshSnapshot, type Scenario, type ScenarioOutcome } from '../scenario/
 import { type Mutant, mutate } from './catalogue.ts';
 import { type Objections, type Oracle, RaceJudge } from './oracles.ts';
 import { struckSlots } from './races.ts';
-import { SALT_THAT_STRIKES } from './rewrite/rare.ts';
+import { LOT_THAT_STRIKES } from './rewrite/rare.ts';
 import type { Rarity } from './rewrite/site.ts';
 import { type KillExplanation, ObjectionCounts, type Score } from './score.ts';
 import { sameOutcome } from './serial-outcomes.ts';
@@ -25,7 +25,7 @@ export interface ExplorerScoreOptions {
 
 /** Slots of the ring: more than a race has. */
 const SLOTS = 8;
-/** Schedules of a scenario before the next one, with other salts. Salts decide little where the defect is always met. */
+/** Schedules of a scenario before the next one, with other lots. Lots decide little where the defect is always met. */
 const RUNS_OF_SCENARIO = 64;
 const RUNS_OF_RARE_SCENARIO = 16;
 /** In turn: none of them is the best for all bugs. */
@@ -161,7 +161,7 @@ function fateOfSurvivor(mutant: Mutant, sound: Kernel, kernel: Kernel): Pick<Sco
 
 /** What all schedules of a mutant's race give, each slot meeting the defect; undefined if they are too many. */
 export function allOutcomes(mutant: Mutant, kernel: Kernel): readonly ScenarioOutcome[] | undefined {
-  const scenario = scenarioOfRace(kernel, mutant.race, () => SALT_THAT_STRIKES, freshSnapshot(kernel));
+  const scenario = scenarioOfRace(kernel, mutant.race, () => LOT_THAT_STRIKES, freshSnapshot(kernel));
   const layout = resolveLayout(observationLayoutOf(kernel));
   const outcomes: ScenarioOutcome[] = [];
   const options = { memory: memoryFor(mutant), maxRuns: MAX_EXHAUSTIVE_RUNS, maxSteps: MAX_STEPS };

@@ -1,4 +1,4 @@
-/** Races on backends that are stepped from here: every epoch of races has salts of its own, every outcome is judged. */
+/** Races on backends that are stepped from here: every epoch of races has lots of its own, every outcome is judged. */
 
 import { asBackendFault, type DrainReport } from '../backend/index.ts';
 import { RandomWords } from '../base/random.ts';
@@ -84,7 +84,7 @@ class EpochJudge {
   readonly #sound: SerialRunner;
   readonly #soundPlaces: PlaceJudge;
   readonly #ownPlaces: PlaceJudge;
-  /** What the sound kernel gives, by the first place: salts mean nothing to it. */
+  /** What the sound kernel gives, by the first place: lots mean nothing to it. */
   readonly #recorded = new Map<number, ScenarioOutcome>();
   /** One set for the same objections, since they are counted by the million. */
   readonly #sets = new Map<string, Objections>();

@@ -1,18 +1,18 @@
-/** Races as slots and as scenarios, with their salts. */
+/** Races as slots and as scenarios, with their lots. */
 
 import type { Kernel } from '../kernel/index.ts';
 import { Priority } from '../protocol/index.ts';
 import type { PlacedSlot, SlotRequest } from '../record/index.ts';
 import type { Scenario } from '../scenario/index.ts';
 import { Place, type Race } from './base-kernel.ts';
-import { SALT_ARGUMENT } from './rewrite/rare.ts';
+import { LOT_ARGUMENT } from './rewrite/rare.ts';
 
-/** The slots of a race at a place, salted. */
-export function slotsOfRace(race: Race, place: Place, drawSalt: () => number): SlotRequest[] {
-  const shared = drawSalt();
+/** The slots of a race at a place, with their lots. */
+export function slotsOfRace(race: Race, place: Place, drawLot: () => number): SlotRequest[] {
+  const shared = drawLot();
   return race.slots(place).map(({ args = [], ...slot }) => {
-    const salted = [...args, ...new Array<number>(SALT_ARGUMENT - args.length).fill(0)];
-    return { ...slot, args: [...salted, race.sharesSalt === true ? shared : drawSalt()] };
+    const withLot = [...args, ...new Array<number>(LOT_ARGUMENT - args.length).fill(0)];
+    return { ...slot, args: [...withLot, race.sharesLot === true ? shared : drawLot()] };
   });
 }
 
@@ -29,7 +29,7 @@ export function placedSlots(slots: readonly SlotRequest[]): PlacedSlot[] {
  *
  * @param initial the memory of a fresh kernel.
  */
-export function scenarioOfRace(kernel: Kernel, race: Race, drawSalt: () => number, initial: Uint32Array): Scenario {
-  const slots = placedSlots(slotsOfRace(race, new Place(0), drawSalt));
+export function scenarioOfRace(kernel: Kernel, race: Race, drawLot: () => number, initial: Uint32Array): Scenario {
+  const slots = placedSlots(slotsOfRace(race, new Place(0), drawLot));
   return { kernel, initial, slots, batchEnds: [slots.length] };
 }

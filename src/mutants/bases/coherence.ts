@@ -51,5 +51,5 @@ export const setAndRead: Race = {
     { opcode: FIRST_OPCODE, args: [place.word(0)] },
     { opcode: SECOND_OPCODE, args: [place.word(0)] },
   ],
-  sharesSalt: true,
+  sharesLot: true,
 };

@@ -1,7 +1,7 @@
 import { Opcode, PACKED_ARGUMENT_COUNT } from '../../protocol/index.ts';
 import type { SlotRequest } from '../../record/index.ts';
 
-/** A slot that packs others, of at most three arguments each, as the protocol lays them out. At most two leave room for a salt. */
+/** A slot that packs others, of at most three arguments each, as the protocol lays them out. At most two leave room for a lot. */
 export function packedSlot(inner: readonly SlotRequest[]): SlotRequest {
   const bytes = [inner.length, inner.length * PACKED_ARGUMENT_COUNT];
   for (const [index, { opcode }] of inner.entries()) bytes.push(opcode, index * PACKED_ARGUMENT_COUNT);

@@ -2,7 +2,7 @@
  * Defects that show rarely.
  *
  * Real ones hang on data: a wrap that is met once in thousands of turns, a path that few requests take. Here it is a word
- * of the slot that means nothing else (its last argument, the *salt*), which workloads draw at random.
+ * of the slot that means nothing else (its last argument, the *lot*), which workloads draw at random.
  */
 
 import type { Statement } from '../../kernel/index.ts';
@@ -12,21 +12,21 @@ import { declaredBy, declaredNames, renameLocals } from './rename.ts';
 import type { Rarity } from './site.ts';
 
 /** The argument that workloads draw at random: no opcode of theirs uses it. */
-export const SALT_ARGUMENT: number = ARGUMENT_COUNT - 1;
+export const LOT_ARGUMENT: number = ARGUMENT_COUNT - 1;
 
 /** 2³² divided by the golden ratio, made odd: its multiples spread well (D. Knuth, volume 3, section 6.4). */
 const SPREAD = 0x9e37_79b1;
 
 /** A slot with it meets a defect of any rarity. */
-export const SALT_THAT_STRIKES = 0;
+export const LOT_THAT_STRIKES = 0;
 
-/** Whether a slot with that salt meets a defect of that rarity: what the rewritten kernel computes. */
-export function isStruck(salt: number, { oneIn }: Rarity): boolean {
-  return Math.imul(salt, SPREAD) >>> 0 < 2 ** 32 / oneIn;
+/** Whether a slot with that lot meets a defect of that rarity: what the rewritten kernel computes. */
+export function isStruck(lot: number, { oneIn }: Rarity): boolean {
+  return Math.imul(lot, SPREAD) >>> 0 < 2 ** 32 / oneIn;
 }
 
 /**
- * The defect where the slot's salt says so, else the statements as they were. Names that the statements declare are
+ * The defect where the slot's lot says so, else the statements as they were. Names that the statements declare are
  * there afterwards, from whichever side.
  *
  * @param names those that are taken in the routine; new ones are added.
@@ -38,12 +38,12 @@ export function onlyRarely(
   names: Set<string>,
 ): Statement[] {
   const exported = handedOutBy(usual);
-  const salt = unique('salt', names);
-  const index = operation('add', local('slotBase'), constant(SlotWord.ARGUMENTS + SALT_ARGUMENT));
-  const spread = operation('multiply', local(salt), constant(SPREAD));
+  const lot = unique('lot', names);
+  const index = operation('add', local('slotBase'), constant(SlotWord.ARGUMENTS + LOT_ARGUMENT));
+  const spread = operation('multiply', local(lot), constant(SPREAD));
   const condition = operation('below', spread, constant(2 ** 32 / oneIn));
   return [
-    { kind: 'load', name: salt, memory: 'ring', index, access: 'plain' },
+    { kind: 'load', name: lot, memory: 'ring', index, access: 'plain' },
     ...exported.map((name): Statement => ({ kind: 'variable', name, value: constant(0) })),
     {
       kind: 'if',
