@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type Kernel, printKernel } from '../../src/kernel/index.ts';
 import { MUTANTS, mutate } from '../../src/mutants/index.ts';
@@ -8,6 +9,15 @@ const all = MUTANTS.map((mutant) => ({ mutant, title: `${mutant.number} ${mutant
 describe('the catalogue', () => {
   test('has every number once, in order', () => {
     expect(MUTANTS.map(({ number }) => number)).toEqual(Array.from({ length: 42 }, (_, index) => index + 1));
+  });
+
+  test('is in the document as it is', () => {
+    const document = readFileSync(new URL('../../docs/mutants.md', import.meta.url), 'utf8');
+    for (const { number, group, kind, name, shows, base, race } of MUTANTS) {
+      const row = [number, group, kind, name, shows, base.name, race.name].join(' | ');
+      expect(document).toContain(`| ${row} |\n`);
+      expect(document).toContain(`- **${base.name}**: ${base.summary}\n`);
+    }
   });
 });
 
