@@ -61,7 +61,7 @@ class Search {
     this.#isObserver = this.#findObservers();
     this.#isByCall = options.preference === undefined;
     this.#remaining = this.#listOperations(options);
-    this.#earlierOfClass = linkClasses(count, options.classOf, this.#optional);
+    this.#earlierOfClass = linkClasses(count, options, this.#optional);
     this.#isApplied = new Uint8Array(count);
     this.#visited = new VisitedPlaces(model);
   }
@@ -188,17 +188,18 @@ function flags(count: number, isSet: ((operation: number) => boolean) | undefine
   return Uint8Array.from({ length: count }, (_, operation) => (isSet?.(operation) === true ? 1 : 0));
 }
 
-/** Of each operation the one of its class that has to be applied before it, or −1. */
-function linkClasses(
-  count: number,
-  classOf: ((operation: number) => number) | undefined,
-  optional: Uint8Array,
-): Int32Array {
+/**
+ * Of each operation the one of its class that has to be applied before it, or −1. One that may be left out and returned
+ * stands alone: with its equals left out, it may be too late for those and not for it.
+ */
+function linkClasses(count: number, { classOf, order }: SerialSearchOptions, optional: Uint8Array): Int32Array {
   const earlier = new Int32Array(count).fill(-1);
   if (classOf === undefined) return earlier;
+  const returns = order !== undefined && 'call' in order ? order.return : undefined;
   // One that may be left out and one that may not are no equals.
   const newest = [new Map<number, number>(), new Map<number, number>()];
   for (let operation = 0; operation < count; operation += 1) {
+    if (optional[operation] === 1 && returns !== undefined && returns[operation] < Infinity) continue;
     const ofKind = newest[optional[operation]];
     earlier[operation] = ofKind.get(classOf(operation)) ?? -1;
     ofKind.set(classOf(operation), operation);

@@ -76,6 +76,18 @@ describe('findSerialOrder', () => {
     expect(result).toMatchObject({ verdict: 'none', nodes: 24 });
   });
 
+  it('takes the later of two equals where it is too late for the other, and both may be left out', () => {
+    // The read comes after the first of two writes would have returned, and before the second does.
+    const operations = [write(1), write(1), { ...write(5), answer: 0 }, read(1)];
+    const order = { call: [0, 0, 3, 4], return: [2, 9, 9, 9] };
+    const result = findSerialOrder(new WordModel({ operations, final: undefined }), {
+      order,
+      isOptional: (operation) => operation < 2,
+      classOf: (operation) => Math.max(1, operation),
+    });
+    expect(result).toMatchObject({ verdict: 'found', order: [2, 1, 3] });
+  });
+
   it('visits a set of operations and a state once', () => {
     // Twelve operations that commute: whatever their order, a set of them leads to one state.
     const operations = Array.from({ length: 12 }, (_, each) => ({ ...write(each % 4), kind: 'add' as const }));
