@@ -9,6 +9,7 @@ import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addDump } from './commands/dump.ts';
 import { addExplain } from './commands/explain.ts';
+import { addExplore } from './commands/explore.ts';
 import { addFilter } from './commands/filter.ts';
 import { addInfo } from './commands/info.ts';
 import { addJudge } from './commands/judge.ts';
@@ -117,6 +118,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addReplay(program, context);
   addReduce(program, context);
   addExplain(program, context);
+  addExplore(program, context);
   addTune(program, context);
   addMutants(program, context);
   addDiff(program, context);

@@ -14,11 +14,13 @@ import type {
   RunListener,
   SampleOptions,
   SampleResult,
+  SerialOptions,
   TracedAccess,
 } from './run.ts';
 import { makeSampler } from './samplers.ts';
 import { type Decider, ScheduledRun, ScheduleFollower } from './schedule.ts';
 import type { Search } from './search.ts';
+import { SerialOrders } from './serial-orders.ts';
 import { SleepingSearch } from './sleeping-search.ts';
 import { StepMachine } from './step-machine.ts';
 import { damaged, decodeToken, encodeToken, MAX_STEPS_LIMIT, type TokenContent } from './token.ts';
@@ -64,10 +66,28 @@ export class Explorer {
    * @throws InputError as {@link sample}.
    */
   exhaust(scenario: Scenario, options: ExhaustOptions, onRun: RunListener): ExhaustResult {
-    const { memory = 'sequential', maxRuns = DEFAULT_MAX_RUNS } = options;
+    const { memory = 'sequential' } = options;
+    return this.#search(scenario, memory, makeSearch(memory, options.reduction ?? true), options, onRun);
+  }
+
+  /**
+   * Takes every order of whole slots.
+   *
+   * @throws InputError as {@link sample}.
+   */
+  exhaustSerial(scenario: Scenario, options: SerialOptions, onRun: RunListener): ExhaustResult {
+    return this.#search(scenario, 'sequential', new SerialOrders(), options, onRun);
+  }
+
+  #search(
+    scenario: Scenario,
+    memory: MemoryModel,
+    search: Search,
+    { maxRuns = DEFAULT_MAX_RUNS, maxSteps }: SerialOptions,
+    onRun: RunListener,
+  ): ExhaustResult {
     checkRange('maxRuns', maxRuns, 1, Number.MAX_SAFE_INTEGER);
-    const run = this.#explored(scenario, memory, options.maxSteps);
-    const search = makeSearch(memory, options.reduction ?? true);
+    const run = this.#explored(scenario, memory, maxSteps);
     let runs = 0;
     let complete = true;
     // Runs that are given up count for the limit only, since they take their time too.
@@ -182,6 +202,11 @@ export function sample(scenario: Scenario, options: SampleOptions, onRun: RunLis
 /** As {@link Explorer.exhaust}, with the kernel of the scenario. */
 export function exhaust(scenario: Scenario, options: ExhaustOptions, onRun: RunListener): ExhaustResult {
   return explorerOf(scenario).exhaust(scenario, options, onRun);
+}
+
+/** As {@link Explorer.exhaustSerial}, with the kernel of the scenario. */
+export function exhaustSerial(scenario: Scenario, options: SerialOptions, onRun: RunListener): ExhaustResult {
+  return explorerOf(scenario).exhaustSerial(scenario, options, onRun);
 }
 
 /** As {@link Explorer.replay}, with the kernel of the scenario. */

@@ -68,13 +68,17 @@ export interface SampleOptions {
   readonly maxSteps?: number;
 }
 
-export interface ExhaustOptions {
-  /** Default `sequential`. */
-  readonly memory?: MemoryModel;
+/** Bounds of a search. */
+export interface SerialOptions {
   /** Default 1,000,000. */
   readonly maxRuns?: number;
   /** As in {@link SampleOptions}. */
   readonly maxSteps?: number;
+}
+
+export interface ExhaustOptions extends SerialOptions {
+  /** Default `sequential`. */
+  readonly memory?: MemoryModel;
   /** Skips runs that differ from one that was taken only in the order of accesses that commute. Default true. */
   readonly reduction?: boolean;
 }

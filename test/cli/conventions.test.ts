@@ -24,6 +24,7 @@ const COMMANDS = [
   'reduce',
   'replay',
   'explain',
+  'explore',
   'tune',
   'mutants',
   'diff',

@@ -19,6 +19,7 @@ export const SCHEMA_NAMES = [
   'reduction',
   'explain',
   'mutants',
+  'explore',
 ] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];
 

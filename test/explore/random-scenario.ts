@@ -64,11 +64,6 @@ export const racyKernel: Kernel = defineKernel({
   opcodes: names.map((name, index) => opcode(name, BASE + index, ['word', 'value', 'other'], OPCODES[name])),
 });
 
-/** The number of one of the opcodes above. */
-export function codeOf(name: string): number {
-  return BASE + names.indexOf(name);
-}
-
 const anyWord = fc.integer({ min: FIRST_WORD, max: FIRST_WORD + 1 });
 const small = fc.integer({ min: 0, max: 3 });
 const ownSlot = fc
