@@ -54,6 +54,10 @@ export interface JudgedReplay {
   readonly lost: number;
   readonly replicas: number;
   readonly judgement: Judgement;
+  /** What the judgement was made of, under the names that it has for them. */
+  readonly replays: readonly BackendReplay[];
+  /** What backends say that they run on, by their names, as far as they say it. */
+  readonly devices: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** What was assumed and what is odd, for people; those of the judgement are among them. */
   readonly notes: readonly string[];
 }
@@ -68,8 +72,9 @@ export async function replayRecording(io: Io, recording: RecordingFiles, flags: 
     ...(flags.slotCount === undefined ? {} : { slotCount: flags.slotCount }),
     ...(flags.assumeFresh === undefined ? {} : { assumeFresh: true }),
   });
-  const replays = await replayOnAll({ io, plan, choice, flags });
-  const judgement = judge(plan, withDistinctNames(replays), choice.kernel);
+  const devices = new Map<string, Readonly<Record<string, string>>>();
+  const replays = withDistinctNames(await replayOnAll({ io, plan, choice, flags, devices }));
+  const judgement = judge(plan, replays, choice.kernel);
   return {
     logPath: recording.logPath,
     choice,
@@ -77,6 +82,8 @@ export async function replayRecording(io: Io, recording: RecordingFiles, flags: 
     lost: recording.log.lost,
     replicas: flags.replicas,
     judgement,
+    replays,
+    devices,
     notes: [
       ...choice.notes,
       ...freshStartNotes(plan, flags),
@@ -107,6 +114,7 @@ interface Run {
   readonly plan: ReplayPlan;
   readonly choice: KernelChoice;
   readonly flags: ReplayFlags;
+  readonly devices: Map<string, Readonly<Record<string, string>>>;
 }
 
 /** Backends that could not run come last: what they would have observed is not known, and the others set the tone. */
@@ -155,7 +163,7 @@ function withDistinctNames(replays: readonly BackendReplay[]): BackendReplay[] {
 const KEPT_SNAPSHOT_BYTES = 48 * 2 ** 20;
 
 async function replayOnBackend(
-  { io, plan, choice, flags }: Run,
+  { io, plan, choice, flags, devices }: Run,
   name: string,
   backend: Backend,
   previous: BackendReplay | undefined,
@@ -163,6 +171,7 @@ async function replayOnBackend(
   const progress = startProgress(io, `replaying on ${name}`, flags.quiet);
   const saving = flags.save !== undefined && previous === undefined ? startSaving(flags.save, choice) : undefined;
   const stress = stressRequest(flags, adapterOf(backend));
+  if (backend instanceof ProcessBackend) devices.set(backend.name, backend.ready.device);
   try {
     return await replayOn(plan, backend, {
       mode: flags.mode,

@@ -1,6 +1,6 @@
 /** The verdict: what differs, where first, how often, who is odd, and what cannot be told. */
 export { type ComparedSide, compareStreams, type StreamComparison } from './compare-streams.ts';
-export { judge, RECORDING } from './judge.ts';
+export { type EpochVerdict, judge, judgeEpochs, RECORDING } from './judge.ts';
 export type {
   BackendJudgement,
   Divergence,

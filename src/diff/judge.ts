@@ -49,6 +49,17 @@ export function judge(plan: ReplayPlan, replays: readonly BackendReplay[], kerne
   };
 }
 
+/** The verdict on each epoch of the plan. `not reached`: nothing stands against judging it, but some backend had stopped. */
+export type EpochVerdict = Verdict | 'not reached';
+
+/** As {@link judge} counts them. */
+export function judgeEpochs(plan: ReplayPlan, replays: readonly BackendReplay[]): EpochVerdict[] {
+  return plan.epochs.map((_, index) => {
+    const verdict = judgeEpoch(replays.map((replay) => replay.epochs[index]));
+    return verdict === 'unknown' && isNotReached(replays, index) ? 'not reached' : verdict;
+  });
+}
+
 function wholeVerdict(verdicts: readonly Verdict[], hasFault: boolean): Verdict {
   if (verdicts.includes('diverge')) return 'diverge';
   // Nothing at all is not agreement, and neither is a backend that did not get through.
