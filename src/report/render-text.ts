@@ -1,0 +1,155 @@
+/** A report as text, for terminals and mails: the same facts in the same order as in the HTML. */
+
+import { printable } from '../base/printable.ts';
+import type { LaneTable, Report, ReportedEpoch } from './report.ts';
+import {
+  backendText,
+  countText,
+  epochsText,
+  MUTANT_CAVEAT,
+  outcomeText,
+  overviewText,
+  plural,
+  rateText,
+  reductionText,
+  remediesText,
+  rowText,
+  seenByText,
+  tableTitle,
+} from './sentences.ts';
+
+/** The report as lines. Whatever was read from elsewhere has nothing in it that a terminal obeys. */
+export function renderText(report: Report): string {
+  const sections = [
+    [report.headline],
+    ...(report.epoch === undefined ? [] : [why(report.epoch), ...orders(report.epoch)]),
+    howOften(report),
+    allEpochs(report),
+    seeAgain(report),
+    madeSmaller(report),
+    hints(report),
+    notKnown(report),
+  ];
+  const lines = sections.filter((section) => section.length > 0).flatMap((section) => [...section, '']);
+  return `${lines.slice(0, -1).map(printable).join('\n')}\n`;
+}
+
+function why({ explanation, divergence, outcomes, epoch }: ReportedEpoch): string[] {
+  const lines = (explanation?.argument ?? []).map((sentence) => `  ${sentence}`);
+  if (divergence !== undefined) {
+    const { where, seen, backend, replica, expected, comparedWith } = divergence;
+    lines.push(
+      `  First difference: ${where} is ${seen} on ${backend} (replica ${replica}), and ${expected} in ${comparedWith}.`,
+    );
+  }
+  if (outcomes.length < 2) return lines;
+  return [
+    ...lines,
+    '',
+    `What was seen of epoch ${epoch}:`,
+    ...outcomes.map((outcome) => `  ${outcome.seenBy.map(seenByText).join('; ')}: ${outcomeText(outcome)}`),
+  ];
+}
+
+function orders({ failing, passing, partsAtRow }: ReportedEpoch): string[][] {
+  return [
+    ...(failing === undefined ? [] : [tableLines(failing, true, partsAtRow)]),
+    ...(passing === undefined ? [] : [tableLines(passing, false, partsAtRow)]),
+  ];
+}
+
+function tableLines(table: LaneTable, isFailing: boolean, partsAtRow: number | undefined): string[] {
+  const { lanes, rows, rowsLeftOut } = table;
+  const width = String(rows.length).length;
+  return [
+    `${tableTitle(table, isFailing)}:`,
+    ...rows.flatMap((row, index) => [
+      ...(index === partsAtRow ? [`  ${'-'.repeat(width)} from here on the orders differ`] : []),
+      `  ${String(index + 1).padStart(width)} slot ${lanes[row.lane].slot}: ${rowText(row)}${row.isConcerned ? ' *' : ''}`,
+    ]),
+    ...(rowsLeftOut > 0 ? [`  ${plural(rowsLeftOut, 'more row')} not shown`] : []),
+  ];
+}
+
+function howOften({ backends, oddOneOut, epoch }: Report): string[] {
+  return [
+    ...(backends.length === 0 ? [] : ['How often replicas differ:']),
+    ...backends.flatMap((backend) => [
+      ...(backend.divergedInEpoch === undefined || epoch === undefined
+        ? []
+        : [`  ${backend.backend}, in epoch ${epoch.epoch}: ${rateText(backend.divergedInEpoch)}`]),
+      `  ${backend.backend}, anywhere: ${rateText(backend.diverged)} (${backendText(backend)})`,
+    ]),
+    ...(oddOneOut === undefined
+      ? []
+      : [`  odd one out: ${oddOneOut.source}; ${oddOneOut.others.join(' and ')} agree with each other`]),
+  ];
+}
+
+function allEpochs({ epochs, comparedWith }: Report): string[] {
+  const diverging = epochsText(epochs.stretches, 'diverge');
+  const unknown = epochsText(epochs.stretches, 'unknown');
+  return [
+    `${overviewText(epochs, comparedWith)}.`,
+    ...(diverging === undefined ? [] : [`  diverging: ${diverging}`]),
+    ...(unknown === undefined ? [] : [`  not to be judged: ${unknown}`]),
+  ];
+}
+
+function seeAgain({ seeAgain: { commands, seed, token, versions }, kernel, backends }: Report): string[] {
+  const pairs = (all: Readonly<Record<string, string>>) =>
+    Object.entries(all)
+      .map(([name, value]) => `${name} ${value}`)
+      .join('; ');
+  return [
+    'To see it again:',
+    ...commands.map(({ what, line }) => `  ${what}: ${line}`),
+    ...(token === undefined
+      ? []
+      : [`  schedule${token.isOfWholeEpoch ? '' : ` of slots ${token.slots.join(', ')}`}: ${token.token}`]),
+    `  seed: ${seed ?? 'none was given'}`,
+    ...(kernel.identity === undefined ? [] : [`  kernel: ${kernel.name}, ${kernel.source}, ${kernel.identity}`]),
+    ...backends
+      .filter(({ device }) => Object.keys(device).length > 0)
+      .map(({ backend, device }) => `  ${backend} runs on: ${pairs(device)}`),
+    `  versions: ${pairs(versions)}`,
+  ];
+}
+
+function madeSmaller({ reduction }: Report): string[] {
+  if (reduction === undefined) return [];
+  const { rateBefore, rateAfter, stages, output, token, commands, judge, signature } = reduction;
+  return [
+    'Made smaller:',
+    `  ${reductionText(reduction)}`,
+    `  judged by ${judge}${signature === undefined ? '' : `; failure: ${signature}`}`,
+    `  failed before: ${rateText(rateBefore)}`,
+    ...(rateAfter === undefined ? [] : [`  fails now: ${rateText(rateAfter)}`]),
+    ...(output === undefined ? [] : [`  reproducer: ${output}`]),
+    ...(token === undefined ? [] : [`  schedule: ${token}`]),
+    ...commands.map((line) => `  see it: ${line}`),
+    ...stages.map(({ stage, tried, accepted, runs }) => {
+      return `  ${stage}: ${countText(tried)} tried, ${countText(accepted)} taken, ${plural(runs, 'run')}`;
+    }),
+  ];
+}
+
+function hints({ hints: { mutants, remedies } }: Report): string[] {
+  return [
+    ...(remedies === undefined ? [] : [remediesText(remedies), ...remedies.working.map((what) => `  ${what}`)]),
+    ...(mutants.length === 0 ? [] : [MUTANT_CAVEAT]),
+    ...mutants.map(
+      ({ number, name, shows, because }) => `  ${name} (no. ${number} of the catalogue): ${shows}. ${because}`,
+    ),
+  ];
+}
+
+function notKnown({ notKnown: unknown, notes, epoch }: Report): string[] {
+  const assumed = epoch?.explanation?.assumed ?? [];
+  const lines = [
+    ...unknown.map((what) => `  not known: ${what}`),
+    ...assumed.map((what) => `  assumed: ${what}`),
+    ...notes.map((note) => `  note: ${note}`),
+  ];
+  return lines.length === 0 ? [] : ['What this does not know:', ...lines];
+}
