@@ -36,11 +36,12 @@ function sectionOf(report: MutantReport): string {
   const { backend } = scores[0];
   const rare = oneIn === undefined ? '' : `, defects in one slot of ${count(oneIn)}`;
   const options = `--backend ${backend}${oneIn === undefined ? '' : ` --rare ${oneIn}`} --runs ${runs} --seconds ${seconds} --seed ${seed}`;
+  const hasNoStress = scores.every(({ stress }) => stress === false);
   const columns = summarize(scores);
   return [
     `## ${backend}${rare}`,
     '',
-    `\`vrrl mutants ${options}\`, ${new Date().toISOString().slice(0, 10)}, ${machine()}.`,
+    `\`vrrl mutants ${options}${hasNoStress ? ' --no-stress' : ''}\`, ${new Date().toISOString().slice(0, 10)}, ${machine()}.`,
     '',
     ...columns.map((summary) => `- ${summaryLine(summary, oneIn)}.`),
     '',

@@ -6,6 +6,7 @@ import { exhaust, type MemoryModel, type Sampler, sample } from '../explore/inde
 import { type Kernel, observationLayoutOf } from '../kernel/index.ts';
 import { resolveLayout } from '../observe/index.ts';
 import { freshSnapshot, type Scenario, type ScenarioOutcome } from '../scenario/index.ts';
+import type { Race } from './base-kernel.ts';
 import { type Mutant, mutate } from './catalogue.ts';
 import { type Objections, type Oracle, RaceJudge } from './oracles.ts';
 import { struckSlots } from './races.ts';
@@ -21,6 +22,8 @@ export interface ExplorerScoreOptions {
   readonly seconds: number;
   readonly seed: number;
   readonly rarity?: Rarity;
+  /** Whether the first run that is killed is explained too, which may take longer than finding it. Default true. */
+  readonly explains?: boolean;
 }
 
 /** Slots of the ring: more than a race has. */
@@ -33,7 +36,7 @@ const SAMPLERS: readonly Sampler[] = ['uniform', 'pos', 'pct'];
 /** Accesses of a lane before it counts as hung; the longest race takes a few dozen. */
 const MAX_STEPS = 1_000;
 const MAX_EXHAUSTIVE_RUNS = 300_000;
-const MAX_EXPLAINING_RUNS = 2_000;
+const MAX_EXPLAINING_RUNS = 500;
 
 /** Memory that a mutant needs to show: interleavings of single accesses, or weaker. */
 export function memoryFor({ kind }: Mutant): MemoryModel {
@@ -50,34 +53,33 @@ export class ExplorerScorer {
   }
 
   score(mutant: Mutant): Score {
-    const { rarity, seconds, runs } = this.#options;
+    const { rarity, seconds, runs, explains = true } = this.#options;
     const sound = mutant.base.kernel(SLOTS);
     const kernel = mutate(mutant, sound, rarity);
     if (kernel === undefined) throw new TypeError(`mutant ${mutant.number} does not apply to its base`);
-    // Found out before, so that what is no judge does not end the search; and after it, since there were more runs by then.
+    const fixed = { mutant, backend: 'explorer', memory: memoryFor(mutant), oneIn: rarity?.oneIn };
+    // Asked before, so that what is no judge does not end the search, and after it, when there were more runs.
     const known = this.#control(mutant, sound, runs);
-    const start = performance.now();
-    const explored = this.#explore(mutant, sound, kernel, (counts) => {
-      if (counts.runs < runs) return true;
-      return !counts.isKilled(known) && performance.now() - start < seconds * 1_000;
-    });
-    const elapsedMs = performance.now() - start;
-    const noJudges = this.#control(mutant, sound, explored.counts.runs);
-    const summary = explored.counts.summary(noJudges);
-    const fixed = {
-      mutant,
-      backend: 'explorer',
-      memory: memoryFor(mutant),
-      oneIn: rarity?.oneIn,
-      ...summary,
-      elapsedMs,
+    const exploration = new Exploration(mutant, sound, kernel, this.#options);
+    exploration.run((counts) => counts.runs < runs);
+    if (!exploration.counts.isKilled(known)) {
+      const reason = whyEquivalent(mutant, sound, kernel);
+      if (reason !== undefined) {
+        const { elapsedMs } = exploration;
+        return { ...fixed, ...exploration.counts.summary(known), elapsedMs, fate: 'equivalent', reason };
+      }
+      exploration.run((counts) => !counts.isKilled(known) && exploration.elapsedMs < seconds * 1_000);
+    }
+    const noJudges = this.#control(mutant, sound, exploration.counts.runs);
+    const summary = exploration.counts.summary(noJudges);
+    const found = { ...fixed, ...summary, elapsedMs: exploration.elapsedMs, reason: undefined };
+    if (summary.killed.count === 0) return { ...found, fate: 'survived' };
+    const odd = exploration.odd.find(({ objections }) => objects(objections, noJudges));
+    return {
+      ...found,
+      fate: 'killed',
+      ...(odd === undefined || !explains ? {} : { explanation: explained(odd, sound) }),
     };
-    if (summary.killed.count === 0) return { ...fixed, ...fateOfSurvivor(mutant, sound, kernel) };
-    const explanation = explained(
-      explored.odd.find(({ objections }) => objects(objections, noJudges)),
-      sound,
-    );
-    return { ...fixed, fate: 'killed', reason: undefined, ...(explanation === undefined ? {} : { explanation }) };
   }
 
   /** The oracles that object to the sound kernel in as many runs of the same scenarios. */
@@ -85,54 +87,76 @@ export class ExplorerScorer {
     const key = `${mutant.base.name}: ${mutant.race.name}, ${memoryFor(mutant)}`;
     const known = this.#controls.get(key);
     if (known !== undefined && known.runs >= runs) return known.objectors;
-    const { counts } = this.#explore(mutant, sound, sound, (soFar) => soFar.runs < runs);
-    this.#controls.set(key, { runs, objectors: counts.objectors });
-    return counts.objectors;
-  }
-
-  #explore(mutant: Mutant, sound: Kernel, kernel: Kernel, goesOn: (counts: ObjectionCounts) => boolean): Explored {
-    const { seed, rarity } = this.#options;
-    const random = new RandomWords(seed);
-    const counts = new ObjectionCounts();
-    const odd: OddRun[] = [];
-    const judge = new RaceJudge(sound, kernel);
-    const initial = freshSnapshot(kernel);
-    const start = performance.now();
-    for (let turn = 0; goesOn(counts); turn += 1) {
-      const scenario = scenarioOfRace(kernel, mutant.race, () => random.next(), initial);
-      const struck = struckSlots(
-        scenario.slots.map(({ slot }) => slot),
-        rarity,
-      );
-      const options = {
-        memory: memoryFor(mutant),
-        sampler: SAMPLERS[turn % SAMPLERS.length],
-        seed: random.next(),
-        runs: rarity === undefined ? RUNS_OF_SCENARIO : RUNS_OF_RARE_SCENARIO,
-        maxSteps: MAX_STEPS,
-      };
-      sample(scenario, options, ({ outcome, isHung }) => {
-        const objections = judge.judge(scenario, struck, outcome, isHung);
-        counts.add(objections, performance.now() - start);
-        if (objections.size > 0 && !odd.some((known) => known.objections === objections)) {
-          odd.push({ objections, scenario, outcome: { ...outcome, words: outcome.words.slice() } });
-        }
-      });
-    }
-    return { counts, odd };
+    const exploration = new Exploration(mutant, sound, sound, this.#options);
+    exploration.run((counts) => counts.runs < runs);
+    const { objectors } = exploration.counts;
+    this.#controls.set(key, { runs, objectors });
+    return objectors;
   }
 }
 
-/** The first run of each kind that oracles objected to. */
+/** Schedules of one race after the other, on one kernel, until somebody has seen enough; goes on where it ended. */
+class Exploration {
+  readonly counts: ObjectionCounts = new ObjectionCounts();
+  /** The first run of each kind that oracles objected to. */
+  readonly odd: OddRun[] = [];
+  elapsedMs = 0;
+  readonly #race: Race;
+  readonly #memory: MemoryModel;
+  readonly #kernel: Kernel;
+  readonly #rarity: Rarity | undefined;
+  readonly #random: RandomWords;
+  readonly #judge: RaceJudge;
+  readonly #initial: Uint32Array;
+  #turn = 0;
+
+  constructor(mutant: Mutant, sound: Kernel, kernel: Kernel, { seed, rarity }: ExplorerScoreOptions) {
+    this.#race = mutant.race;
+    this.#memory = memoryFor(mutant);
+    this.#kernel = kernel;
+    this.#rarity = rarity;
+    this.#random = new RandomWords(seed);
+    this.#judge = new RaceJudge(sound, kernel);
+    this.#initial = freshSnapshot(kernel);
+  }
+
+  run(goesOn: (counts: ObjectionCounts) => boolean): void {
+    const start = performance.now() - this.elapsedMs;
+    while (goesOn(this.counts)) {
+      this.#runScenario(start);
+      this.elapsedMs = performance.now() - start;
+    }
+  }
+
+  #runScenario(start: number): void {
+    const scenario = scenarioOfRace(this.#kernel, this.#race, () => this.#random.next(), this.#initial);
+    const struck = struckSlots(
+      scenario.slots.map(({ slot }) => slot),
+      this.#rarity,
+    );
+    const options = {
+      memory: this.#memory,
+      sampler: SAMPLERS[this.#turn % SAMPLERS.length],
+      seed: this.#random.next(),
+      runs: this.#rarity === undefined ? RUNS_OF_SCENARIO : RUNS_OF_RARE_SCENARIO,
+      maxSteps: MAX_STEPS,
+    };
+    this.#turn += 1;
+    sample(scenario, options, ({ outcome, isHung }) => {
+      const objections = this.#judge.judge(scenario, struck, outcome, isHung);
+      this.counts.add(objections, performance.now() - start);
+      if (objections.size > 0 && !this.odd.some((known) => known.objections === objections)) {
+        this.odd.push({ objections, scenario, outcome: { ...outcome, words: outcome.words.slice() } });
+      }
+    });
+  }
+}
+
+/** A run that oracles objected to. */
 interface OddRun {
   readonly objections: Objections;
   readonly scenario: Scenario;
   readonly outcome: ScenarioOutcome;
-}
-
-interface Explored {
-  readonly counts: ObjectionCounts;
-  readonly odd: readonly OddRun[];
 }
 
 function objects(objections: Objections, noJudges: readonly Oracle[]): boolean {
@@ -140,23 +164,20 @@ function objects(objections: Objections, noJudges: readonly Oracle[]): boolean {
 }
 
 /** What explaining says of a run, when what is right is what the sound kernel does. */
-function explained(odd: OddRun | undefined, sound: Kernel): KillExplanation | undefined {
-  if (odd === undefined) return undefined;
+function explained(odd: OddRun, sound: Kernel): KillExplanation {
   const { verdict, violated, contradiction, summary } = explain({ ...odd.scenario, kernel: sound }, odd.outcome, {
     maxRuns: MAX_EXPLAINING_RUNS,
   });
   return { verdict, violated, shape: contradiction?.shape, summary };
 }
 
-/** Whether a mutant that survived could have been killed: all schedules are taken, of both kernels. */
-function fateOfSurvivor(mutant: Mutant, sound: Kernel, kernel: Kernel): Pick<Score, 'fate' | 'reason'> {
+/** Why nothing could kill a mutant, if that is so: all schedules are taken, of both kernels. */
+function whyEquivalent(mutant: Mutant, sound: Kernel, kernel: Kernel): string | undefined {
   const [own, expected] = [kernel, sound].map((each) => allOutcomes(mutant, each));
-  if (own === undefined || expected === undefined) return { fate: 'survived', reason: undefined };
+  if (own === undefined || expected === undefined || own.length !== expected.length) return undefined;
   const layout = resolveLayout(observationLayoutOf(sound));
-  const isSame =
-    own.length === expected.length && own.every((one) => expected.some((other) => sameOutcome(layout, one, other)));
-  if (!isSame) return { fate: 'survived', reason: 'it has outcomes of its own, which were not met' };
-  return { fate: 'equivalent', reason: 'all schedules of this race give what those of the sound kernel give' };
+  const isSame = own.every((one) => expected.some((other) => sameOutcome(layout, one, other)));
+  return isSame ? 'all schedules of this race give what those of the sound kernel give' : undefined;
 }
 
 /** What all schedules of a mutant's race give, each slot meeting the defect; undefined if they are too many. */

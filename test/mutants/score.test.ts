@@ -53,7 +53,7 @@ describe('sound kernels', () => {
 });
 
 describe('on the CPU model', () => {
-  const scorer = new ExplorerScorer({ runs: 256, seconds: 20, seed: 1 });
+  const scorer = new ExplorerScorer({ runs: 256, seconds: 20, seed: 1, explains: false });
 
   test.each(MUTANTS.filter(({ number }) => number !== 22).map((mutant) => ({ mutant, name: mutant.name })))(
     '$name is killed',
@@ -64,6 +64,17 @@ describe('on the CPU model', () => {
       expect(score.oracles.map(({ oracle }) => oracle)).toContain('level');
     },
   );
+
+  test.each([
+    [16, 'coherence'],
+    [26, 'provenance'],
+    [34, 'weak'],
+    [42, 'weak'],
+  ])('what kills mutant %i is explained: %s', (number, violated) => {
+    const { explanation } = new ExplorerScorer({ runs: 64, seconds: 20, seed: 1 }).score(mutantOf(number));
+    expect(explanation).toMatchObject({ verdict: 'unserializable', violated });
+    expect(explanation?.summary).toMatch(/control\[\d+\]/);
+  });
 
   test('loads through plain reads change nothing in a model that keeps plain loads coherent', () => {
     const score = new ExplorerScorer({ runs: 256, seconds: 0, seed: 1 }).score(mutantOf(22));
