@@ -3,6 +3,7 @@
 import { findOpcode, type Kernel } from '../kernel/index.ts';
 import { findSerialOrder, type SerialSearchResult } from '../serial/index.ts';
 import type { EpochAnalysis } from './analysis.ts';
+import { answerBackward } from './backward-search.ts';
 import { ComponentModel } from './component-model.ts';
 import type { Question } from './question.ts';
 import { type SlotMachine, SlotsTooLong } from './slot-machine.ts';
@@ -19,6 +20,17 @@ export interface SerialAnswer {
 
 /** Looks for an order of a question's slots. */
 export function answerSerially(question: Question, machine: SlotMachine, maxNodes: number): SerialAnswer {
+  const isLarge = question.slots.length > SMALL;
+  const backward = isLarge ? answerBackward(question, maxNodes) : undefined;
+  if (backward !== undefined && backward.verdict !== 'unknown') return backward;
+  const forward = answerForward(question, machine, Math.max(0, maxNodes - (backward?.nodes ?? 0)));
+  return { ...forward, nodes: forward.nodes + (backward?.nodes ?? 0) };
+}
+
+/** Of so few slots the search from the front looks at few states, and it runs what the kernel really does. */
+const SMALL = 7;
+
+function answerForward(question: Question, machine: SlotMachine, maxNodes: number): SerialAnswer {
   const model = new ComponentModel(question, machine);
   const lostWords = model.lostWords();
   if (lostWords.length > 0) return { verdict: 'none', order: [], nodes: 0, lostWords };

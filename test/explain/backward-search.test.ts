@@ -1,0 +1,46 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { analyseEpoch } from '../../src/explain/analysis.ts';
+import { answerBackward } from '../../src/explain/backward-search.ts';
+import { explain, replayOrder } from '../../src/explain/index.ts';
+import { questionOf } from '../../src/explain/question.ts';
+import { answerSerially } from '../../src/explain/serial-level.ts';
+import { SlotMachine } from '../../src/explain/slot-machine.ts';
+import { contendedEpoch, isSameOutcome } from './contended.ts';
+import { anyScenario, orderBy, replayed } from './random-epochs.ts';
+
+const RUNS = Number(process.env['VRRL_EXPLAIN_RUNS'] ?? 400);
+
+describe('the search from the end', () => {
+  it('answers as the search from the front does', () => {
+    const keys = fc.array(fc.nat(), { minLength: 5, maxLength: 5 });
+    const change = fc.option(fc.tuple(fc.constantFrom(162, 163, 164, 166, 167, 322, 323), fc.nat(3)));
+    fc.assert(
+      fc.property(anyScenario, keys, change, (scenario, order, changed) => {
+        const given = replayed(scenario, orderBy(scenario, order));
+        fc.pre(given !== undefined);
+        if (changed !== null) given.words[changed[0]] = changed[1];
+        const analysis = analyseEpoch(scenario);
+        fc.pre(analysis.unsupported === undefined);
+        const machine = new SlotMachine(scenario.kernel, scenario.slots);
+        for (const component of analysis.components) {
+          const question = questionOf(analysis, given, component);
+          const backward = answerBackward(question, 1_000_000);
+          if (backward === undefined) continue;
+          expect(backward.verdict).toBe(answerSerially(question, machine, 1_000_000).verdict);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('finds orders of many slots that fight over few words', () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const { scenario, outcome } = contendedEpoch({ slots: 64, words: 16, seed });
+      const { witness, verdict } = explain(scenario, outcome);
+      expect({ seed, verdict }).toEqual({ seed, verdict: 'serializable' });
+      if (witness?.kind !== 'slots') throw new Error('no order');
+      expect(isSameOutcome(replayOrder(scenario, witness.order), outcome)).toBe(true);
+    }
+  });
+});

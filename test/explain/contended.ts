@@ -1,0 +1,59 @@
+/** Contended epochs: slots that fight over a few words, and what some order of them gave. */
+
+import { RandomWords } from '../../src/base/random.ts';
+import { compareOutcomes, replayOrder } from '../../src/explain/index.ts';
+import { defineKernel, type Kernel, observationLayoutOf, opcode } from '../../src/kernel/index.ts';
+import { resolveLayout } from '../../src/observe/index.ts';
+import { Opcode, Priority } from '../../src/protocol/index.ts';
+import { type Scenario, type ScenarioOutcome, scenarioOfSlots } from '../../src/scenario/index.ts';
+
+const BUMP = 0x4000_0000;
+const FIRST = 161;
+
+/** The built-in opcodes, and an update in two accesses. */
+export const contendedKernel: Kernel = defineKernel({
+  name: 'contended',
+  slotCount: 256,
+  observableWords: 864,
+  opcodes: [
+    opcode('BUMP', BUMP, ['amount', 'word'], ($, amount, word) => {
+      $.store('control', word, $.load('control', word).plus(amount));
+    }),
+  ],
+});
+
+export interface ContendedOptions {
+  readonly slots: number;
+  readonly words: number;
+  readonly seed: number;
+}
+
+/** Slots that store, add, load, compare and swap, copy and update, over so many words; and what a random order gave. */
+export function contendedEpoch({ slots, words, seed }: ContendedOptions): {
+  readonly scenario: Scenario;
+  readonly outcome: ScenarioOutcome;
+} {
+  const random = new RandomWords(seed);
+  const below = (limit: number) => random.next() % limit;
+  const word = () => FIRST + below(words);
+  const placed = Array.from({ length: slots }, (_, slotIndex) => {
+    const [code, args] = [
+      () => [Opcode.STORE_U32, [below(4), word()]] as const,
+      () => [Opcode.ATOMIC_ADD, [1 + below(3), word()]] as const,
+      () => [Opcode.LOAD_U32, [word(), 340 + slotIndex]] as const,
+      () => [Opcode.COMPARE_SWAP, [word(), below(4), below(4)]] as const,
+      () => [Opcode.MEMCPY, [word(), word(), 1]] as const,
+      () => [BUMP, [1 + below(3), word()]] as const,
+    ][below(6)]();
+    return { slotIndex, slot: { opcode: code, tenant: 0, priority: Priority.NORMAL, args: [...args] } };
+  });
+  const scenario = scenarioOfSlots(contendedKernel, placed);
+  const order = Uint32Array.from(placed, (_, slot) => slot);
+  random.shuffle(order, order.length);
+  return { scenario, outcome: replayOrder(scenario, Array.from(order)) };
+}
+
+/** Whether two outcomes are the same under the kernel's regions. */
+export function isSameOutcome(left: ScenarioOutcome, right: ScenarioOutcome): boolean {
+  return compareOutcomes(resolveLayout(observationLayoutOf(contendedKernel)), left, right).isSame;
+}
