@@ -26,25 +26,29 @@ export interface ContendedOptions {
   readonly slots: number;
   readonly words: number;
   readonly seed: number;
+  /** How many of the slots copy a word to another, which ties words together; as a share. Default 0. */
+  readonly copies?: number;
 }
 
-/** Slots that store, add, load, compare and swap, copy and update, over so many words; and what a random order gave. */
-export function contendedEpoch({ slots, words, seed }: ContendedOptions): {
+/** Slots that store, add, load, compare and swap, update and copy, over so many words; and what a random order gave. */
+export function contendedEpoch({ slots, words, seed, copies = 0 }: ContendedOptions): {
   readonly scenario: Scenario;
   readonly outcome: ScenarioOutcome;
 } {
   const random = new RandomWords(seed);
   const below = (limit: number) => random.next() % limit;
   const word = () => FIRST + below(words);
-  const placed = Array.from({ length: slots }, (_, slotIndex) => {
-    const [code, args] = [
+  const oneWord = (slotIndex: number) =>
+    [
       () => [Opcode.STORE_U32, [below(4), word()]] as const,
       () => [Opcode.ATOMIC_ADD, [1 + below(3), word()]] as const,
       () => [Opcode.LOAD_U32, [word(), 340 + slotIndex]] as const,
       () => [Opcode.COMPARE_SWAP, [word(), below(4), below(4)]] as const,
-      () => [Opcode.MEMCPY, [word(), word(), 1]] as const,
       () => [BUMP, [1 + below(3), word()]] as const,
-    ][below(6)]();
+    ][below(5)]();
+  const placed = Array.from({ length: slots }, (_, slotIndex) => {
+    const isCopy = below(1_000) < copies * 1_000;
+    const [code, args] = isCopy ? ([Opcode.MEMCPY, [word(), word(), 1]] as const) : oneWord(slotIndex);
     return { slotIndex, slot: { opcode: code, tenant: 0, priority: Priority.NORMAL, args: [...args] } };
   });
   const scenario = scenarioOfSlots(contendedKernel, placed);
