@@ -35,9 +35,9 @@ export function questionOf(
   component: EpochAnalysis['components'][number],
 ): Question {
   const { layout, scenario, shapes } = analysis;
-  const debugWords = range(scenario.kernel.controlWords, scenario.initial.length);
   const words = component.words ?? range(0, scenario.initial.length);
-  const stateWords = [...new Set([...words, ...(component.prints ? debugWords : [])])];
+  const debugWords = component.prints ? range(scenario.kernel.controlWords, scenario.initial.length) : [];
+  const stateWords = [...new Set([...words, ...debugWords])];
   const askedRegions = new Set<number>();
   const askedWords = stateWords.filter((word) => {
     const equivalence = equivalenceAt(layout, word);
