@@ -1,0 +1,118 @@
+/** Candidates on the CPU model: every run is a schedule drawn at random, or all of them where they are few. */
+
+import { Explorer, type MemoryModel, type Run, type Sampler } from '../explore/index.ts';
+import type { Kernel } from '../kernel/index.ts';
+import type { ScenarioOutcome } from '../scenario/index.ts';
+import { type LogCandidate, scenarioOf, slotCountOf } from './candidate.ts';
+import { type CandidateOracle, type Explain, type Failure, type OracleName, referenceOracle } from './oracle.ts';
+import type { Runs, Subject } from './subject.ts';
+
+export interface ExplorerSubjectOptions {
+  readonly oracle: Exclude<OracleName, 'differs-from-itself'>;
+  /** For `unserializable`. */
+  readonly explain?: Explain | undefined;
+  /** Default `sequential`. */
+  readonly memory?: MemoryModel | undefined;
+  /** Default `uniform`. */
+  readonly sampler?: Sampler | undefined;
+  /** Where seeds begin. Default 1. */
+  readonly seed?: number | undefined;
+}
+
+/** A failing run, and its schedule. */
+export interface ScheduledFailure {
+  readonly failure: Failure;
+  readonly token: string;
+}
+
+/** Candidates of so many slots are gone through schedule by schedule, if that comes to an end soon. */
+const MOST_SLOTS_TO_EXHAUST = 4;
+const MOST_SCHEDULES = 20_000;
+
+export class ExplorerSubject implements Subject<LogCandidate> {
+  readonly name = 'the CPU model';
+  /** One schedule says nothing about another. */
+  readonly isDeterministic = false;
+  readonly #options: ExplorerSubjectOptions;
+  #explorer: { readonly kernel: Kernel; readonly explorer: Explorer } | undefined;
+  #judged: { readonly candidate: LogCandidate; readonly oracle: CandidateOracle } | undefined;
+  #seen: { readonly candidate: LogCandidate; readonly failures: Map<string, ScheduledFailure> } | undefined;
+  #seed: number;
+
+  constructor(options: ExplorerSubjectOptions) {
+    this.#options = options;
+    this.#seed = options.seed ?? 1;
+  }
+
+  async run(candidate: LogCandidate, most: number, wanted: string | undefined): Promise<Runs> {
+    const failures = new Map<string, number>();
+    const scenario = scenarioOf(candidate);
+    if (scenario === undefined) return { runs: 0, failures, unresolved: 'it is more than one epoch of a kernel' };
+    if (slotCountOf(candidate) === 0) return { runs: most, failures, unresolved: undefined };
+    const oracle = await this.oracleFor(candidate);
+    const look = (run: Run): boolean => {
+      const found = this.#look(candidate, oracle, run);
+      if (found === undefined) return false;
+      failures.set(found, (failures.get(found) ?? 0) + 1);
+      return found === wanted;
+    };
+    const explorer = this.explorerOf(scenario.kernel);
+    const { memory = 'sequential', sampler = 'uniform' } = this.#options;
+    if (wanted !== undefined && slotCountOf(candidate) <= MOST_SLOTS_TO_EXHAUST) {
+      const all = explorer.exhaust(scenario, { memory, maxRuns: MOST_SCHEDULES }, look);
+      // All schedules are more than any number of drawn ones.
+      if (all.complete || all.stopped) return { runs: all.complete ? most : all.runs, failures, unresolved: undefined };
+    }
+    this.#seed = (this.#seed + 1) >>> 0;
+    const { runs } = explorer.sample(scenario, { memory, sampler, seed: this.#seed, runs: most }, look);
+    return { runs, failures, unresolved: undefined };
+  }
+
+  /** The newest failing run of the newest candidate with that signature. */
+  failureOf(candidate: LogCandidate, signature: string): ScheduledFailure | undefined {
+    return this.#seen?.candidate === candidate ? this.#seen.failures.get(signature) : undefined;
+  }
+
+  /** What the schedule of a token shows of a candidate. */
+  async replay(candidate: LogCandidate, token: string): Promise<Failure | undefined> {
+    const scenario = scenarioOf(candidate);
+    if (scenario === undefined) return undefined;
+    const oracle = await this.oracleFor(candidate);
+    return oracle.failureOf([copyOf(this.explorerOf(scenario.kernel).replay(scenario, token).outcome)]);
+  }
+
+  explorerOf(kernel: Kernel): Explorer {
+    if (this.#explorer?.kernel !== kernel) this.#explorer = { kernel, explorer: new Explorer(kernel) };
+    return this.#explorer.explorer;
+  }
+
+  async oracleFor(candidate: LogCandidate): Promise<CandidateOracle> {
+    if (this.#judged?.candidate !== candidate) {
+      const { oracle, explain } = this.#options;
+      this.#judged = {
+        candidate,
+        oracle: await referenceOracle(candidate, oracle === 'unserializable' ? explain : undefined),
+      };
+    }
+    return this.#judged.oracle;
+  }
+
+  /** The signature of a run that failed. */
+  #look(candidate: LogCandidate, oracle: CandidateOracle, run: Run): string | undefined {
+    if (run.isHung) return undefined;
+    const failure = oracle.failureOf([run.outcome]);
+    if (failure === undefined) return undefined;
+    if (this.#seen?.candidate !== candidate) this.#seen = { candidate, failures: new Map() };
+    const { failures } = this.#seen;
+    if (!failures.has(failure.signature)) {
+      const outcomes = [copyOf(run.outcome)];
+      failures.set(failure.signature, { failure: { ...failure, outcomes }, token: run.token() });
+    }
+    return failure.signature;
+  }
+}
+
+/** What a run shows is borrowed. */
+export function copyOf(outcome: ScenarioOutcome): ScenarioOutcome {
+  return { ...outcome, words: outcome.words.slice(), faults: [...outcome.faults] };
+}
