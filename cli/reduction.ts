@@ -6,12 +6,15 @@ import type { RecordingFiles } from '../node/recording-files.ts';
 import { VERSION } from '../node/version.ts';
 import { InputError } from '../src/base/errors.ts';
 import type { Rate } from '../src/diff/index.ts';
+import type { MemoryModel } from '../src/explore/index.ts';
 import type { Kernel } from '../src/kernel/index.ts';
 import {
   BackendSubject,
   candidateOfEpochs,
   DEFAULT_MAX_RUNS,
+  ExplorerSubject,
   type Failure,
+  fewestSwitches,
   findFailing,
   type LogCandidate,
   largestSlotOf,
@@ -19,7 +22,10 @@ import {
   type Reduction,
   reduceLog,
   referenceOutcomes,
+  type ScheduleComparison,
   type Subject,
+  slotCountOf,
+  violationOf,
   whyNotOf,
 } from '../src/reduce/index.ts';
 import { type PlannedEpoch, planReplay, type ReplayPlan } from '../src/replay/index.ts';
@@ -33,7 +39,13 @@ import { startCounter } from './progress.ts';
 export interface ReduceFlags {
   readonly output: string;
   readonly epoch?: number | undefined;
-  readonly backend: string;
+  /** Default threads. */
+  readonly backend?: string | undefined;
+  /** Run candidates on the CPU model. */
+  readonly explorer?: true | undefined;
+  readonly memory?: MemoryModel | undefined;
+  /** A schedule of the epoch that shows what is to be kept. */
+  readonly token?: string | undefined;
   readonly test?: string | undefined;
   readonly oracle?: OracleName | undefined;
   readonly alpha?: number | undefined;
@@ -52,7 +64,7 @@ export interface ReduceFlags {
 
 /** What ran the candidates. */
 export interface Judge {
-  readonly kind: 'backend' | 'command';
+  readonly kind: 'backend' | 'command' | 'explorer';
   /** As it was asked for: a backend's name, or the command. */
   readonly asked: string;
   /** What counted as a failure; undefined for a command, which says so itself. */
@@ -64,6 +76,10 @@ export interface ReducedRecording {
   readonly logPath: string;
   readonly choice: KernelChoice;
   readonly judge: Judge;
+  /** The kernel's module, if one was given. */
+  readonly kernelFile: string | undefined;
+  /** Of the CPU model, if one was asked for. */
+  readonly memory: MemoryModel | undefined;
   /** The epochs of the log that the original is from, by their ordinals. */
   readonly epochs: { readonly first: number; readonly last: number };
   /** Runs that went into finding an epoch that fails, over those of the reduction. */
@@ -74,11 +90,14 @@ export interface ReducedRecording {
   readonly reduction: Reduction | undefined;
   /** What a failing run of the reproducer showed, where a backend ran it. */
   readonly failure: Failure | undefined;
+  /** How the CPU model shows it, if it does. */
+  readonly schedule: ScheduleComparison | undefined;
   readonly notes: readonly string[];
 }
 
-/** Half of all runs may go into looking for an epoch that fails. */
-const SHARE_FOR_SEARCH = 0.5;
+/** A quarter of all runs, and no more than so many, may go into looking for an epoch that fails in one way. */
+const SHARE_FOR_SEARCH = 0.25;
+const MOST_FOR_SEARCH = 20_000;
 
 /**
  * Reduces a recording and writes the reproducer, if there is one, as a log.
@@ -91,7 +110,7 @@ export async function reduceRecording(
   recording: RecordingFiles,
   flags: ReduceFlags,
 ): Promise<ReducedRecording> {
-  const needsKernel = flags.test === undefined && !isBackendModule(flags.backend);
+  const needsKernel = flags.test === undefined && !isBackendModule(backendOf(flags));
   const choice = await chooseKernel(recording, flags, needsKernel);
   const { kernel } = choice;
   const plan = planReplay(recording, {
@@ -101,7 +120,9 @@ export async function reduceRecording(
   const chosen = chosenEpochs(plan, flags);
   const work = { io, flags, kernel, plan, chosen, logPath: recording.logPath };
   const done = flags.test === undefined ? await onBackend(work) : await byCommand(work, flags.test);
-  return { logPath: recording.logPath, choice, ...done, notes: [...choice.notes, ...plan.notes, ...done.notes] };
+  const notes = [...choice.notes, ...plan.notes, ...done.notes];
+  const { logPath } = recording;
+  return { logPath, choice, kernelFile: flags.kernel, memory: flags.memory, ...done, notes };
 }
 
 interface Work {
@@ -113,7 +134,7 @@ interface Work {
   readonly logPath: string;
 }
 
-type Done = Omit<ReducedRecording, 'logPath' | 'choice'>;
+type Done = Omit<ReducedRecording, 'logPath' | 'choice' | 'kernelFile' | 'memory'>;
 
 function chosenEpochs({ epochs }: ReplayPlan, { epoch: wanted }: ReduceFlags): readonly PlannedEpoch[] {
   if (epochs.length === 0) throw new InputError('the log has no epochs', 'name a log with records.');
@@ -154,6 +175,7 @@ async function byCommand(work: Work, command: string): Promise<Done> {
       rate: reduction.rateBefore,
       reduction: reduction.reproducer === undefined ? undefined : reduction,
       failure: undefined,
+      schedule: undefined,
       notes,
     };
   } finally {
@@ -167,15 +189,44 @@ function notesOnExit(signature: string): string[] {
   return [`the command failed with ${signature}, as a shell does for a command that it cannot run`];
 }
 
+/** What a failure may be, the strictest first: what it was given as, or else what there is to compare with. */
+function oraclesFor({ oracle }: ReduceFlags, kernel: Kernel | undefined): readonly OracleName[] {
+  if (oracle === undefined) {
+    return kernel === undefined ? ['differs-from-itself'] : ['unserializable', 'differs-from-reference'];
+  }
+  if (kernel !== undefined || oracle === 'differs-from-itself') return [oracle];
+  throw new InputError(
+    `--oracle ${oracle} needs a kernel, and the recording has none`,
+    'name one with --kernel FILE, or use --oracle differs-from-itself.',
+  );
+}
+
+/** A legal reordering is what is looked for only if nothing worse is there. */
 async function onBackend(work: Work): Promise<Done> {
+  const { flags, kernel } = work;
+  const oracles = oraclesFor(flags, kernel);
+  const make = flags.explorer === true || flags.token !== undefined ? onExplorer : onOneBackend;
+  let searchRuns = 0;
+  let done: Done | undefined;
+  for (const oracle of oracles) {
+    const next = await make(work, oracle);
+    searchRuns += next.searchRuns;
+    done = { ...next, searchRuns };
+    if (next.reduction !== undefined) break;
+    searchRuns += next.rate.total;
+  }
+  if (done === undefined) throw new Error('there is no oracle');
+  const isLegal = done.reduction !== undefined && done.judge.oracle !== oracles[0];
+  return isLegal ? { ...done, notes: [...done.notes, LEGAL] } : done;
+}
+
+const LEGAL =
+  'no run showed what no order of whole slots explains: what differs from the order of publishing may be a legal reordering';
+
+async function onOneBackend(work: Work, oracle: OracleName): Promise<Done> {
   const { flags, kernel, io } = work;
-  const oracle = oracleFor(flags, kernel);
-  const subject = new BackendSubject({
-    name: flags.backend,
-    make: async (each) => (await backendFactory(flags.backend, each, flags, io.note))(),
-    oracle,
-    isDeterministic: flags.backend === 'reference',
-  });
+  const name = backendOf(flags);
+  const subject = backendSubject(io, flags, oracle);
   try {
     const canRestore = await subject.canRestore(kernel);
     const original = await findOriginal(work, subject, canRestore);
@@ -184,13 +235,14 @@ async function onBackend(work: Work): Promise<Done> {
     const isKnown = reproducer !== undefined && signature !== undefined;
     const failure = isKnown ? subject.failureOf(reproducer, signature) : undefined;
     const observed = failure && reproducer && (await observedOn(subject, reproducer, failure));
-    await writeReproducer(work, original, reduction, observed, flags.backend);
+    await writeReproducer(work, original, reduction, observed, name);
     return {
-      judge: { kind: 'backend', asked: flags.backend, oracle },
+      judge: { kind: 'backend', asked: name, oracle },
       ...placeOf(original),
       rate: reduction.rateBefore,
       reduction: reproducer === undefined ? undefined : reduction,
       failure,
+      schedule: isKnown ? await scheduleOf(reproducer, signature, oracle, flags) : undefined,
       notes: [],
     };
   } finally {
@@ -198,21 +250,98 @@ async function onBackend(work: Work): Promise<Done> {
   }
 }
 
-/** @throws InputError if it was given one that needs a kernel, and there is none. */
-function oracleFor({ oracle }: ReduceFlags, kernel: Kernel | undefined): OracleName {
-  if (oracle === undefined) return kernel === undefined ? 'differs-from-itself' : 'differs-from-reference';
-  if (kernel !== undefined || oracle === 'differs-from-itself') return oracle;
-  throw new InputError(
-    `--oracle ${oracle} needs a kernel, and the recording has none`,
-    'name one with --kernel FILE, or use --oracle differs-from-itself.',
-  );
+/** What runs candidates unless something else is asked for. */
+export function backendOf({ backend = 'threads' }: ReduceFlags): string {
+  return backend;
+}
+
+function backendSubject(io: Io, flags: ReduceFlags, oracle: OracleName): BackendSubject {
+  const name = backendOf(flags);
+  return new BackendSubject({
+    name,
+    make: async (each) => (await backendFactory(name, each, flags, io.note))(),
+    oracle,
+    explain: violationOf,
+    isDeterministic: name === 'reference',
+  });
+}
+
+/** Schedules that are drawn to find one that shows on the CPU model what a backend has shown. */
+const SCHEDULES_TO_FIND = 5_000;
+/** Slots of more lanes take long to schedule, and rarely show anything in so few runs. */
+const MOST_SLOTS_TO_SCHEDULE = 64;
+
+/** The schedule that shows the failure on the CPU model, if it does so there. */
+async function scheduleOf(
+  reproducer: LogCandidate,
+  signature: string,
+  oracle: OracleName,
+  { seed, memory }: ReduceFlags,
+): Promise<ScheduleComparison | undefined> {
+  if (oracle === 'differs-from-itself' || slotCountOf(reproducer) > MOST_SLOTS_TO_SCHEDULE) return undefined;
+  const subject = new ExplorerSubject({ oracle, explain: violationOf, seed, memory });
+  await subject.run(reproducer, SCHEDULES_TO_FIND, signature);
+  const found = subject.failureOf(reproducer, signature);
+  if (found === undefined) return undefined;
+  return await fewestSwitches(reproducer, subject, found.token, signature, memory === undefined ? {} : { memory });
+}
+
+async function onExplorer(work: Work, oracle: OracleName): Promise<Done> {
+  const { flags, kernel, io } = work;
+  if (kernel === undefined || oracle === 'differs-from-itself') {
+    throw new InputError('the CPU model needs a kernel', 'name one with --kernel FILE, or leave --explorer out.');
+  }
+  const { seed, memory, token } = flags;
+  const subject = new ExplorerSubject({ oracle, explain: violationOf, seed, memory });
+  const original = token === undefined ? await findOriginal(work, subject, true) : wholeOf(work);
+  const wanted = token === undefined ? undefined : (await subject.replay(original.candidate, token))?.signature;
+  const reduction = await reduceWith(work, original, subject, { canRestore: true, signature: wanted });
+  const { reproducer, signature } = reduction;
+  const isKnown = reproducer !== undefined && signature !== undefined;
+  const found = isKnown ? subject.failureOf(reproducer, signature) : undefined;
+  const options = memory === undefined ? {} : { memory };
+  const schedule =
+    isKnown && found ? await fewestSwitches(reproducer, subject, found.token, signature, options) : undefined;
+  const failure = schedule?.failure ?? found?.failure;
+  const observed = failure && reproducer && observedWith(kernel, reproducer, failure.outcomes);
+  await writeReproducer(work, original, reduction, observed, 'explorer');
+  const isToConfirm = isKnown && flags.backend !== undefined;
+  return {
+    judge: { kind: 'explorer', asked: 'the CPU model', oracle },
+    ...placeOf(original),
+    rate: reduction.rateBefore,
+    reduction: reproducer === undefined ? undefined : reduction,
+    failure,
+    schedule,
+    notes: isToConfirm ? [await confirmed(io, flags, oracle, reproducer, signature)] : [],
+  };
+}
+
+/** Runs on the backend that was asked for to see whether it shows what the CPU model does. */
+const RUNS_TO_CONFIRM = 10_000;
+
+async function confirmed(
+  io: Io,
+  flags: ReduceFlags,
+  oracle: OracleName,
+  reproducer: LogCandidate,
+  signature: string,
+): Promise<string> {
+  const subject = backendSubject(io, flags, oracle);
+  try {
+    const { runs, failures } = await subject.run(reproducer, RUNS_TO_CONFIRM, signature);
+    if (failures.has(signature)) return `confirmed on ${backendOf(flags)}, in run ${runs}`;
+    return `not seen in ${runs} runs on ${backendOf(flags)}, which proves nothing`;
+  } finally {
+    await subject.close();
+  }
 }
 
 /**
  * The first epoch that fails by itself, started from its recorded state. If none does, what fails may take several of them; and a
  * backend that cannot start from a state has to run all of them anyway.
  */
-async function findOriginal(work: Work, subject: BackendSubject, canRestore: boolean): Promise<Original> {
+async function findOriginal(work: Work, subject: Subject<LogCandidate>, canRestore: boolean): Promise<Original> {
   const { plan, chosen, kernel, flags } = work;
   const slotCount = kernel?.slotCount ?? flags.slotCount ?? largestSlotOf(plan) + 1;
   const alone = (index: number) => candidateOfEpochs(plan, [chosen[index]], kernel, slotCount);
@@ -220,7 +349,7 @@ async function findOriginal(work: Work, subject: BackendSubject, canRestore: boo
     const upTo = canRestore ? chosen : plan.epochs.slice(0, chosen[chosen.length - 1].index + 1);
     return wholeOf({ ...work, chosen: upTo });
   }
-  const mostRuns = Math.floor((flags.maxRuns ?? DEFAULT_MAX_RUNS) * SHARE_FOR_SEARCH);
+  const mostRuns = Math.min(MOST_FOR_SEARCH, Math.floor((flags.maxRuns ?? DEFAULT_MAX_RUNS) * SHARE_FOR_SEARCH));
   const progress = startCounter(work.io, 'looking for an epoch that fails', 'runs', flags.quiet);
   try {
     const found = await findFailing(chosen.length, alone, subject, mostRuns);
@@ -237,16 +366,18 @@ async function reduceWith(
   { io, flags, kernel }: Work,
   { candidate, searchRuns }: Original,
   subject: Subject<LogCandidate>,
-  { canRestore }: { readonly canRestore: boolean },
+  { canRestore, signature }: { readonly canRestore: boolean; readonly signature?: string | undefined },
 ): Promise<Reduction> {
   const progress = startCounter(io, 'reducing', 'runs', flags.quiet);
-  const isOwn = flags.test === undefined && isBackendModule(flags.backend) && !flags.backend.startsWith(EXEC);
+  const name = backendOf(flags);
+  const isOwn = subject instanceof BackendSubject && isBackendModule(name) && !name.startsWith(EXEC);
   try {
     return await reduceLog(candidate, subject, {
       alpha: flags.alpha,
       rate: flags.rate,
       maxRuns: (flags.maxRuns ?? DEFAULT_MAX_RUNS) - searchRuns,
       canRestore,
+      signature,
       canChangeKernel: kernel !== undefined && !isOwn,
       onEntry: (_, runs) => progress.update(searchRuns + runs),
     });

@@ -22,7 +22,8 @@ import { count, printable } from '../render/text.ts';
 const AFTER_HELP = `
 An epoch that fails is looked for, each of them started from its recorded state; then epochs, slots, state, lanes, ring,
 arguments and stress are made smaller as long as it fails in the same way. Nothing is compared with what was recorded,
-since fewer slots leave something else: a candidate fails if it differs from what the reference makes of the same slots.
+since fewer slots leave something else: a candidate fails if no serial order of its own slots explains it, or, if nothing
+is that wrong, if it differs from the order of publishing; without a kernel, if it differs from what it mostly does.
 A command is given the path of a candidate for {} and ends as for git bisect run: 0 it is good, 125 cannot tell,
 any other up to 127 it is bad. It is run by the shell, in this folder.
 One failing run is enough to take a candidate; as many clean ones as its rate asks for are needed to reject it.
@@ -48,6 +49,11 @@ export const addReduce: AddCommand = (program, context) => {
       'what runs candidates: reference, threads, dawn, wgpu, a module, exec:COMMAND',
       'threads',
     )
+    .option('--explorer', 'run candidates on the CPU model; a --backend given too has to confirm what is left')
+    .addOption(
+      new Option('--memory <model>', 'the memory of the CPU model').choices(['sequential', 'relaxed'] as const),
+    )
+    .option('--token <token>', 'a schedule that vrrl explore found in the epoch: keep what it shows (with --explorer)')
     .option('--test <command>', 'judge candidates by a command instead, with {} where the path of a log belongs')
     .addOption(
       new Option(

@@ -2,13 +2,13 @@
 
 import { findOpcode } from '../../src/kernel/index.ts';
 import { opcodeName } from '../../src/protocol/index.ts';
-import { type LogCandidate, type Reduction, slotCountOf } from '../../src/reduce/index.ts';
+import { type LogCandidate, type Reduction, type ScheduleComparison, slotCountOf } from '../../src/reduce/index.ts';
 import type { ReducedRecording } from '../reduction.ts';
 import { commandsFor, type WrittenFiles } from './reduce.ts';
 
 /** The object that `reduce --json` prints. */
 export function reductionJson(reduced: ReducedRecording, files: WrittenFiles, tool: string): unknown {
-  const { logPath, choice, judge, epochs, searchRuns, reduction, failure, rate, notes } = reduced;
+  const { logPath, choice, judge, epochs, searchRuns, reduction, failure, rate, schedule, notes } = reduced;
   const { kernel } = choice;
   return {
     schemaVersion: 1,
@@ -28,8 +28,21 @@ export function reductionJson(reduced: ReducedRecording, files: WrittenFiles, to
       : {
           failure: { epoch: failure.epoch, where: failure.where, expected: failure.expected, seen: failure.seen },
         }),
+    ...(schedule === undefined ? {} : { schedule: scheduleJson(schedule) }),
     notes,
   };
+}
+
+function scheduleJson({
+  token,
+  switches,
+  switchesBefore,
+  isFewest,
+  failing,
+  passing,
+  sharedAccesses,
+}: ScheduleComparison) {
+  return { token, switches, switchesBefore, isFewest, failing, passing, sharedAccesses };
 }
 
 function reproducerJson(reduced: ReducedRecording, reduction: Reduction, { output, testFile }: WrittenFiles) {

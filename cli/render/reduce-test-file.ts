@@ -50,37 +50,83 @@ function runsFor({ rateAfter }: Reduction): number {
   return rateAfter.total === 1 ? 1 : Math.min(MOST_RUNS, cleanRunsToReject(rateAfter.low, MISSED));
 }
 
-function backendBody({ judge }: ReducedRecording, reduction: Reduction, logPath: string): string[] {
-  const { imports, make } = backendExpression(judge.asked, path.dirname(logPath));
-  const names = ['openRecording', ...imports].toSorted().join(', ');
+function backendBody(reduced: ReducedRecording, reduction: Reduction, logPath: string): string[] {
+  const { subject, fromNode, fromReduce } = subjectExpression(reduced, path.dirname(logPath));
+  const kernel = kernelExpression(reduced, path.dirname(logPath));
+  const names = [...new Set(['openRecording', ...fromNode, ...(kernel === undefined ? [] : ['loadKernel'])])];
+  const others = ['candidateOfRecording', ...fromReduce].toSorted((left, right) => left.localeCompare(right));
   return [
     "import assert from 'node:assert/strict';",
     "import test from 'node:test';",
     "import { fileURLToPath } from 'node:url';",
-    `import { ${names} } from 'vrrl/node';`,
-    "import { BackendSubject, candidateOfRecording } from 'vrrl/reduce';",
+    `import { ${names.toSorted().join(', ')} } from 'vrrl/node';`,
+    `import { ${others.join(', ')} } from 'vrrl/reduce';`,
     '',
     `const LOG = ${literal(`./${path.basename(logPath)}`)};`,
     `const RUNS = ${runsFor(reduction)};`,
     `const FAILURE = ${literal(reduction.signature ?? '')};`,
+    ...(kernel === undefined
+      ? [
+          "// The kernel as it was recorded. For yours as it is now, import loadKernel from 'vrrl/node':",
+          "// const KERNEL = await loadKernel(fileURLToPath(new URL('./my-kernel.mjs', import.meta.url)));",
+          'const KERNEL = undefined;',
+        ]
+      : [`const KERNEL = ${kernel};`]),
     '',
     `test(${literal(`the slots of ${path.basename(logPath)} do not fail: ${reduction.signature}`)}, async () => {`,
     '  const recording = openRecording(fileURLToPath(new URL(LOG, import.meta.url)));',
-    '  const subject = new BackendSubject({',
-    `    name: ${literal(judge.asked)},`,
-    `    make: ${make},`,
-    `    oracle: ${literal(judge.oracle ?? 'differs-from-reference')},`,
-    '  });',
+    ...subject.map((line) => `  ${line}`),
     '  try {',
-    '    const { failures, unresolved } = await subject.run(candidateOfRecording(recording), RUNS, FAILURE);',
+    '    const candidate = candidateOfRecording(recording, KERNEL);',
+    '    const { failures, unresolved } = await subject.run(candidate, RUNS, FAILURE);',
     '    assert.equal(unresolved, undefined);',
     '    assert.deepEqual([...failures.keys()], []);',
     '  } finally {',
-    '    await subject.close();',
+    ...(reduced.judge.kind === 'backend' ? ['    await subject.close();'] : []),
     '    recording.close();',
     '  }',
     '});',
   ];
+}
+
+/** Of a kernel that was given on the command line. */
+function kernelExpression({ kernelFile }: ReducedRecording, folder: string): string | undefined {
+  if (kernelFile === undefined || kernelFile.endsWith('.json')) return undefined;
+  return `await loadKernel(fileURLToPath(${urlOf(kernelFile, folder)}))`;
+}
+
+function urlOf(file: string, folder: string): string {
+  const relative = path.relative(folder, file).split(path.sep).join('/');
+  return `new URL(${literal(relative.startsWith('.') ? relative : `./${relative}`)}, import.meta.url)`;
+}
+
+interface SubjectExpression {
+  readonly subject: readonly string[];
+  readonly fromNode: readonly string[];
+  readonly fromReduce: readonly string[];
+}
+
+function subjectExpression({ judge, memory }: ReducedRecording, folder: string): SubjectExpression {
+  const oracle = judge.oracle ?? 'differs-from-reference';
+  const explains = oracle === 'unserializable';
+  const explain = explains ? ['  explain: violationOf,'] : [];
+  const fromReduce = explains ? ['violationOf'] : [];
+  if (judge.kind === 'explorer') {
+    const model = memory === undefined ? [] : [`  memory: ${literal(memory)},`];
+    const lines = [`  oracle: ${literal(oracle)},`, ...explain, ...model];
+    return {
+      subject: ['const subject = new ExplorerSubject({', ...lines, '});'],
+      fromNode: [],
+      fromReduce: ['ExplorerSubject', ...fromReduce],
+    };
+  }
+  const { imports, make } = backendExpression(judge.asked, folder);
+  const lines = [`  name: ${literal(judge.asked)},`, `  make: ${make},`, `  oracle: ${literal(oracle)},`, ...explain];
+  return {
+    subject: ['const subject = new BackendSubject({', ...lines, '});'],
+    fromNode: imports,
+    fromReduce: ['BackendSubject', ...fromReduce],
+  };
 }
 
 /** How the backend is made in JavaScript, and what that takes from `vrrl/node`. */
@@ -93,11 +139,9 @@ function backendExpression(asked: string, folder: string): { readonly imports: s
     };
   }
   if (isBackendModule(asked)) {
-    const relative = path.relative(folder, asked).split(path.sep).join('/');
-    const url = `new URL(${literal(relative.startsWith('.') ? relative : `./${relative}`)}, import.meta.url)`;
     return {
       imports: ['loadBackendFactory'],
-      make: `async () => (await loadBackendFactory(fileURLToPath(${url})))()`,
+      make: `async () => (await loadBackendFactory(fileURLToPath(${urlOf(asked, folder)})))()`,
     };
   }
   if (asked === 'reference') return { imports: ['ReferenceBackend'], make: '(kernel) => new ReferenceBackend(kernel)' };

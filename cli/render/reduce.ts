@@ -1,9 +1,16 @@
 /** A reduction as people read it: what is left first, then how it came about. */
 
 import type { Rate } from '../../src/diff/index.ts';
+import type { TracedAccess } from '../../src/explore/index.ts';
 import { findOpcode } from '../../src/kernel/index.ts';
 import { opcodeName } from '../../src/protocol/index.ts';
-import { type LedgerEntry, type LogCandidate, type Reduction, slotCountOf } from '../../src/reduce/index.ts';
+import {
+  type LedgerEntry,
+  type LogCandidate,
+  type Reduction,
+  type ScheduleComparison,
+  slotCountOf,
+} from '../../src/reduce/index.ts';
 import { coloursOf, type Io } from '../io.ts';
 import type { ReducedRecording } from '../reduction.ts';
 import { table } from './table.ts';
@@ -39,6 +46,7 @@ export function renderReduction(io: Io, given: ReducedRecording, reduction: Redu
     '',
     ...stageTable(reduction.ledger),
     `${plural(reduction.runs + reduced.searchRuns, 'run')} on ${printable(given.judge.asked)}`,
+    ...(given.schedule === undefined ? [] : ['', ...scheduleLines(given.schedule)]),
     '',
     'to see it again:',
     ...commandsFor(given, reduction, files).map((line) => `  ${printable(line)}`),
@@ -110,10 +118,14 @@ function stageTable(ledger: readonly LedgerEntry[]): string[] {
 
 /** @returns lines for a shell. */
 export function commandsFor(
-  { judge, reduction }: ReducedRecording,
+  { judge, reduction, schedule }: ReducedRecording,
   { rateAfter, reproducer }: Reduction,
   { output, testFile }: WrittenFiles,
 ): string[] {
+  const token = schedule === undefined ? [] : [`vrrl explore ${output} --token ${schedule.token}`];
+  if (judge.kind === 'explorer') {
+    return [`vrrl replay ${output} --backend reference`, ...token, ...testCommand(testFile)];
+  }
   if (judge.kind === 'command') return [judge.asked.replaceAll('{}', output), ...testCommand(testFile)];
   const replicas =
     rateAfter === undefined || rateAfter.low >= 1 ? 10 : Math.min(1_000_000, Math.ceil(5 / rateAfter.low));
@@ -124,8 +136,40 @@ export function commandsFor(
   return [
     ...(alone === '' ? [] : [alone]),
     ...(reproducer?.initial === undefined ? [again] : []),
+    ...token,
     ...testCommand(testFile),
   ];
+}
+
+/** Accesses of a schedule that are listed. */
+const MOST_ACCESSES = 40;
+
+/** The failing order beside the nearest passing one, a row an access; only accesses that others can get in the way of. */
+function scheduleLines(schedule: ScheduleComparison): string[] {
+  const { failing, passing, switches, isFewest, sharedAccesses } = schedule;
+  const [left, right] = [failing, passing ?? []].map((trace) => trace.filter(({ isContended }) => isContended));
+  const fewest = isFewest ? 'no schedule that fails has fewer' : 'fewer may do';
+  const rows = Array.from({ length: Math.min(MOST_ACCESSES, Math.max(left.length, right.length)) }, (_, index) => [
+    count(index),
+    accessText(left[index]),
+    index < sharedAccesses ? 'the same' : accessText(right[index]),
+  ]);
+  const more = Math.max(left.length, right.length) - rows.length;
+  return [
+    `on the CPU model: a schedule with ${plural(switches, 'switch').replace(/switchs$/, 'switches')} between lanes; ${fewest}`,
+    ...table(['access', 'it fails', passing === undefined ? 'no run passed' : 'it passes'], rows),
+    ...(more > 0 ? [`and ${plural(more, 'more access').replace(/accesss$/, 'accesses')}`] : []),
+  ];
+}
+
+function accessText(access: TracedAccess | undefined): string {
+  if (access === undefined) return '';
+  const { record, kind, memory, word, found, stored } = access;
+  const values = [
+    ...(found === undefined ? [] : [`found ${found}`]),
+    ...(stored === undefined ? [] : [`left ${stored}`]),
+  ];
+  return printable(`slot ${record}: ${kind} ${memory}[${word}] ${values.join(', ')}`);
 }
 
 function testCommand(testFile: string | undefined): string[] {

@@ -36,8 +36,9 @@ const MOST_MEASURED_RATE = 0.25;
 /** Failures that a rate is told from: its lower bound is then a half of it or more. */
 const FAILURES_TO_MEASURE = 10;
 
-/** A share of all runs that may go into finding out whether the original fails. */
+/** A share of all runs, and no more than so many, may go into finding out how often the original fails. */
 const SHARE_FOR_ORIGINAL = 0.25;
+const MOST_FOR_ORIGINAL = 100_000;
 
 /** What a trial is about, for the ledger. */
 export interface TrialLabel {
@@ -103,7 +104,7 @@ export class Decider<Candidate> {
    * @returns how often it failed that way; a count of zero if it did not.
    */
   async begin(original: Candidate, label: TrialLabel, signature?: string): Promise<Rate> {
-    const most = Math.max(1, Math.floor(this.#maxRuns * SHARE_FOR_ORIGINAL));
+    const most = Math.max(1, Math.min(MOST_FOR_ORIGINAL, Math.floor(this.#maxRuns * SHARE_FOR_ORIGINAL)));
     const seen = await this.#measure(original, label, signature, most);
     if (seen.signature === undefined) return rateOf(0, seen.runs);
     this.#signature = seen.signature;

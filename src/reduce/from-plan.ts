@@ -1,7 +1,7 @@
 /** Candidates out of recordings. */
 
 import { InputError } from '../base/errors.ts';
-import { type Kernel, kernelFromJson } from '../kernel/index.ts';
+import { finishKernel, type Kernel, kernelFromJson } from '../kernel/index.ts';
 import { type PlannedEpoch, planReplay, type Recording, type ReplayPlan } from '../replay/index.ts';
 import { freshSnapshot, slotsOfEpoch } from '../scenario/index.ts';
 import type { LogCandidate } from './candidate.ts';
@@ -63,13 +63,16 @@ function recordedBefore({ observations }: ReplayPlan, { observed }: PlannedEpoch
 /**
  * All of a recording as a candidate, with the kernel that it names: what `vrrl reduce` wrote is read so.
  *
- * @throws KernelError if it names a kernel that is none.
+ * @param own stands for that kernel, in a ring of the same size: whether it has what the other had is then the question.
+ * @throws KernelError if it names a kernel that is none, or `own` does not fit the ring.
  * @throws InputError if it cannot be run.
  */
-export function candidateOfRecording(recording: Recording): LogCandidate {
+export function candidateOfRecording(recording: Recording, own?: Kernel): LogCandidate {
   const { log, observations } = recording;
   const described = observations === undefined ? log.kernel : observations.header.kernel;
-  const kernel = described === undefined || described === null ? undefined : kernelFromJson(described);
+  const recorded = described === undefined || described === null ? undefined : kernelFromJson(described);
+  const kernel =
+    own === undefined ? recorded : finishKernel({ ...own, slotCount: recorded?.slotCount ?? own.slotCount });
   const plan = planReplay(recording, kernel === undefined ? {} : { kernel });
   const slotCount = kernel?.slotCount ?? largestSlotOf(plan) + 1;
   const candidate = candidateOfEpochs(plan, plan.epochs, kernel, slotCount);
