@@ -190,9 +190,12 @@ function notesOnExit(signature: string): string[] {
 }
 
 /** What a failure may be, the strictest first: what it was given as, or else what there is to compare with. */
-function oraclesFor({ oracle }: ReduceFlags, kernel: Kernel | undefined): readonly OracleName[] {
+function oraclesFor(flags: ReduceFlags, kernel: Kernel | undefined): readonly OracleName[] {
+  const { oracle } = flags;
   if (oracle === undefined) {
-    return kernel === undefined ? ['differs-from-itself'] : ['unserializable', 'differs-from-reference'];
+    if (kernel === undefined) return ['differs-from-itself'];
+    // Backends show many outcomes, and each would have to be explained.
+    return isOnExplorer(flags) ? ['unserializable', 'differs-from-reference'] : ['differs-from-reference'];
   }
   if (kernel !== undefined || oracle === 'differs-from-itself') return [oracle];
   throw new InputError(
@@ -201,11 +204,15 @@ function oraclesFor({ oracle }: ReduceFlags, kernel: Kernel | undefined): readon
   );
 }
 
+function isOnExplorer({ explorer, token }: ReduceFlags): boolean {
+  return explorer === true || token !== undefined;
+}
+
 /** A legal reordering is what is looked for only if nothing worse is there. */
 async function onBackend(work: Work): Promise<Done> {
   const { flags, kernel } = work;
   const oracles = oraclesFor(flags, kernel);
-  const make = flags.explorer === true || flags.token !== undefined ? onExplorer : onOneBackend;
+  const make = isOnExplorer(flags) ? onExplorer : onOneBackend;
   let searchRuns = 0;
   let done: Done | undefined;
   for (const oracle of oracles) {
@@ -280,6 +287,7 @@ async function scheduleOf(
 ): Promise<ScheduleComparison | undefined> {
   if (oracle === 'differs-from-itself' || slotCountOf(reproducer) > MOST_SLOTS_TO_SCHEDULE) return undefined;
   const subject = new ExplorerSubject({ oracle, explain: violationOf, seed, memory });
+  if (subject.affordable(reproducer, SCHEDULES_TO_FIND) < SCHEDULES_TO_FIND) return undefined;
   await subject.run(reproducer, SCHEDULES_TO_FIND, signature);
   const found = subject.failureOf(reproducer, signature);
   if (found === undefined) return undefined;

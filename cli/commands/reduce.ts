@@ -22,8 +22,9 @@ import { count, printable } from '../render/text.ts';
 const AFTER_HELP = `
 An epoch that fails is looked for, each of them started from its recorded state; then epochs, slots, state, lanes, ring,
 arguments and stress are made smaller as long as it fails in the same way. Nothing is compared with what was recorded,
-since fewer slots leave something else: a candidate fails if no serial order of its own slots explains it, or, if nothing
-is that wrong, if it differs from the order of publishing; without a kernel, if it differs from what it mostly does.
+since fewer slots leave something else: a candidate fails if it differs from what its own slots do in publish order.
+--oracle unserializable counts only what no serial order explains (the CPU model asks for that first);
+without a kernel a backend is compared with what it mostly does.
 A command is given the path of a candidate for {} and ends as for git bisect run: 0 it is good, 125 cannot tell,
 any other up to 127 it is bad. It is run by the shell, in this folder.
 One failing run is enough to take a candidate; as many clean ones as its rate asks for are needed to reject it.

@@ -2,7 +2,7 @@
 
 import { Explorer, type MemoryModel, type Run, type Sampler } from '../explore/index.ts';
 import type { Kernel } from '../kernel/index.ts';
-import type { ScenarioOutcome } from '../scenario/index.ts';
+import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
 import { type LogCandidate, scenarioOf, slotCountOf } from './candidate.ts';
 import { type CandidateOracle, type Explain, type Failure, type OracleName, referenceOracle } from './oracle.ts';
 import type { Runs, Subject } from './subject.ts';
@@ -23,6 +23,18 @@ export interface ExplorerSubjectOptions {
 export interface ScheduledFailure {
   readonly failure: Failure;
   readonly token: string;
+}
+
+/** Accesses over all runs that go into one question: kernels that loop take thousands for a single run. */
+const MOST_ACCESSES = 4_000_000;
+
+/** How many runs of a scenario are worth it, of those wanted. */
+export function affordableRuns(explorer: Explorer, scenario: Scenario, memory: MemoryModel, wanted: number): number {
+  let steps = 1;
+  explorer.sample(scenario, { memory, runs: 1 }, (run) => {
+    steps = Math.max(1, run.steps);
+  });
+  return Math.max(1, Math.min(wanted, Math.floor(MOST_ACCESSES / steps)));
 }
 
 /** Candidates of so many slots are gone through schedule by schedule, if that comes to an end soon. */
@@ -58,7 +70,9 @@ export class ExplorerSubject implements Subject<LogCandidate> {
     };
     const explorer = this.explorerOf(scenario.kernel);
     const { memory = 'sequential', sampler = 'uniform' } = this.#options;
-    if (wanted !== undefined && slotCountOf(candidate) <= MOST_SLOTS_TO_EXHAUST) {
+    const isSmall = wanted !== undefined && slotCountOf(candidate) <= MOST_SLOTS_TO_EXHAUST;
+    // The search looks at pairs of accesses, so that long runs cost it far more than their length.
+    if (isSmall && affordableRuns(explorer, scenario, memory, MOST_SCHEDULES) === MOST_SCHEDULES) {
       const all = explorer.exhaust(scenario, { memory, maxRuns: MOST_SCHEDULES }, look);
       // All schedules are more than any number of drawn ones.
       if (all.complete || all.stopped) return { runs: all.complete ? most : all.runs, failures, unresolved: undefined };
@@ -79,6 +93,14 @@ export class ExplorerSubject implements Subject<LogCandidate> {
     if (scenario === undefined) return undefined;
     const oracle = await this.oracleFor(candidate);
     return oracle.failureOf([copyOf(this.explorerOf(scenario.kernel).replay(scenario, token).outcome)]);
+  }
+
+  /** How many runs of a candidate are worth it, of those wanted. */
+  affordable(candidate: LogCandidate, wanted: number): number {
+    const scenario = scenarioOf(candidate);
+    if (scenario === undefined) return wanted;
+    const { memory = 'sequential' } = this.#options;
+    return affordableRuns(this.explorerOf(scenario.kernel), scenario, memory, wanted);
   }
 
   explorerOf(kernel: Kernel): Explorer {

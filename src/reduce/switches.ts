@@ -2,7 +2,7 @@
 
 import type { MemoryModel, Run, TracedAccess } from '../explore/index.ts';
 import { type LogCandidate, scenarioOf } from './candidate.ts';
-import { copyOf, type ExplorerSubject } from './explorer-subject.ts';
+import { affordableRuns, copyOf, type ExplorerSubject } from './explorer-subject.ts';
 import type { Failure } from './oracle.ts';
 
 /** A failing schedule beside one that does not fail. */
@@ -23,7 +23,7 @@ export interface ScheduleComparison {
   readonly runs: number;
 }
 
-const DEFAULT_MOST_RUNS = 20_000;
+const MOST_SCHEDULES = 20_000;
 
 /**
  * Goes through schedules of a candidate, all of them if they are few, and keeps the simplest that fails with the signature.
@@ -35,12 +35,13 @@ export async function fewestSwitches(
   subject: ExplorerSubject,
   token: string,
   signature: string,
-  { memory = 'sequential', mostRuns = DEFAULT_MOST_RUNS }: { memory?: MemoryModel; mostRuns?: number } = {},
+  { memory = 'sequential' }: { readonly memory?: MemoryModel } = {},
 ): Promise<ScheduleComparison | undefined> {
   const scenario = scenarioOf(candidate);
   if (scenario === undefined) return undefined;
   const explorer = subject.explorerOf(scenario.kernel);
   const oracle = await subject.oracleFor(candidate);
+  const mostRuns = affordableRuns(explorer, scenario, memory, MOST_SCHEDULES);
   const first = explorer.replay(scenario, token);
   const began = oracle.failureOf([copyOf(first.outcome)]);
   if (began?.signature !== signature) return undefined;
@@ -73,7 +74,8 @@ export async function fewestSwitches(
     near.sharedAccesses = shared;
   };
   explorer.exhaust(scenario, { memory, maxRuns: Math.min(mostRuns, MOST_PASSING) }, approach);
-  if (near.passing === undefined) explorer.sample(scenario, { memory, runs: MOST_PASSING }, approach);
+  if (near.passing === undefined)
+    explorer.sample(scenario, { memory, runs: Math.min(mostRuns, MOST_PASSING) }, approach);
   return { ...best, ...near, switchesBefore: before, isFewest: all.complete, runs };
 }
 

@@ -23,7 +23,7 @@ const OWN = 200;
 function racyKernel(): Kernel {
   const add = opcode('RACY_ADD', RACY_ADD, ['amount', 'word'], ($, amount, word) => {
     const before = $.load('control', word, 'before');
-    $.loop({ below: 8_000, atMost: 8_000 }, () => {
+    $.loop({ below: 4_000, atMost: 4_000 }, () => {
       $.load('control', word);
     });
     $.store('control', word, before.plus(amount));
@@ -127,8 +127,8 @@ describe('on a backend', () => {
     expect(exitCode).toBe(0);
     expect(json).toMatchObject({
       reproduced: true,
-      signature: expect.stringMatching(/, word in the observables$/),
-      judge: { kind: 'backend', oracle: 'unserializable' },
+      signature: 'word in the observables',
+      judge: { kind: 'backend', oracle: 'differs-from-reference' },
       original: { epochs: { first: 1, last: 1 } },
       size: { epochs: 1, batches: 1, slots: 2 },
       isMinimal: true,
@@ -153,7 +153,7 @@ describe('on a backend', () => {
     expect(out).toContain(
       `${small}: 2 slots in 1 epoch from a fresh kernel, of 21 slots in 1 epoch from a recorded state`,
     );
-    expect(out).toMatch(/^failure {3}.*, word in the observables$/m);
+    expect(out).toMatch(/^failure {3}word in the observables$/m);
     expect(out).toContain('first     control[160]: expected 1, seen 0\n');
     expect(out).toContain('rate      1 of 1 run; the original 1 of 1 run\nsmallest  no slot can be left out\n');
     expect(out).toMatch(/0 {6}0 {6}0 {5}0 {7}ATOMIC_ADD\(0, 160\)\n0 {6}0 {6}1 {5}0 {7}ATOMIC_ADD\(1, 160\)/);

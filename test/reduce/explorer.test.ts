@@ -41,7 +41,7 @@ describe('on the CPU model', () => {
   test('what no serial order explains comes down to its two slots; legal reorderings are left alone', async () => {
     const subject = new ExplorerSubject({ oracle: 'unserializable', explain: violationOf });
     const { reproducer, signature, isMinimal } = await reduceLog(candidate(), subject);
-    expect(signature).toMatch(/^(coherence|slot-serial|access-serial) \(.*\), word in the observables$/);
+    expect(signature).toMatch(/^(coherence|no serial order) \(.*\), word in the observables$/);
     expect(isMinimal).toBe(true);
     const slots = reproducer?.epochs[0].slots ?? [];
     expect(slots.map(({ slot }) => slot.opcode)).toEqual([RACY_ADD, RACY_ADD]);
