@@ -39,8 +39,11 @@ export function encodeToken(scenario: Scenario, { memory, maxSteps, schedule }: 
   pushOptions(bytes, schedule.options);
   const sum = crc32c(Uint8Array.from(bytes));
   bytes.push(sum & 0xff, (sum >>> 8) & 0xff);
-  const text = encodeBase64(Uint8Array.from(bytes));
-  return text.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  return textOf(Uint8Array.from(bytes));
+}
+
+function textOf(bytes: Uint8Array): string {
+  return encodeBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }
 
 /**
@@ -72,6 +75,8 @@ function bytesOf(token: string): Uint8Array {
   if (!/^[A-Za-z0-9_-]+$/.test(token)) throw damaged('it has characters that no token has');
   const bytes = decodeBase64(token.replaceAll('-', '+').replaceAll('_', '/'));
   if (bytes === undefined || bytes.length < BODY_AT + SUM_BYTES) throw damaged('it is too short');
+  // The last character may have bits that no byte has.
+  if (textOf(bytes) !== token) throw damaged('its last character is another');
   const sum = crc32c(bytes, 0, bytes.length - SUM_BYTES);
   if (bytes.at(-2) !== (sum & 0xff) || bytes.at(-1) !== ((sum >>> 8) & 0xff)) throw damaged('its sum is wrong');
   return bytes;
