@@ -3,11 +3,11 @@
 import { exhaust, type MemoryModel, type Run, sample, type TracedAccess } from '../explore/index.ts';
 import { findOpcode } from '../kernel/index.ts';
 import { compareSnapshots } from '../observe/index.ts';
-import type { Scenario } from '../scenario/index.ts';
+import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
 import { orderAccesses } from './access-model.ts';
 import type { SmallContradiction } from './contradiction.ts';
 import type { AccessRow, Level, Witness } from './explanation.ts';
-import type { Question } from './question.ts';
+import { type Question, withFoldedRecords } from './question.ts';
 import { listText } from './tell.ts';
 import { isSameWord, nameWeakShape } from './weak-shape.ts';
 
@@ -67,14 +67,26 @@ class AccessSearch {
     const looked = this.#look(this.#small, 'sequential');
     const { found, isComplete } = looked;
     if (found === undefined) {
-      if (isComplete) return this.#notSequential();
+      if (isComplete) return this.#notSequential(this.#small);
       // Nothing but slots that are to be whole: whatever their accesses would give, it is a violation.
       const torn = this.#small.slots.filter((slot) => isSeveral(this.#small, slot) && !promises(this.#small, slot));
       if (torn.length === 0) return this.#broken(undefined, undefined);
       return this.#unknown(`no interleaving that gives it was found in ${this.#runs} runs, and these are not all`);
     }
-    if (!found.isWhole && isComplete) return this.#broken(found, 'access-serial');
+    if (!found.isWhole && isComplete) return this.#brokenInAll(found);
     return found.isWhole ? this.#legalInAll(found) : this.#unknown('not all interleavings of slots were looked at');
+  }
+
+  /** A violation; which it is the whole component says, of which more is asked. */
+  #brokenInAll(found: FoundRun): AccessAnswer {
+    if (this.#isAll(this.#small)) return this.#broken(found, 'access-serial');
+    const all = this.#look(this.#question, 'sequential');
+    if (all.found === undefined && all.isComplete) return this.#notSequential(this.#question);
+    return this.#broken(found, all.found === undefined ? undefined : 'access-serial');
+  }
+
+  #isAll({ slots, askedWords }: Question): boolean {
+    return slots.length === this.#question.slots.length && askedWords.length === this.#question.askedWords.length;
   }
 
   /** What explains the contradiction may not explain the rest of the component: it is asked whole. */
@@ -87,12 +99,12 @@ class AccessSearch {
       const torn = orderAccesses(this.#question, () => false, this.#limits.maxNodes);
       this.#nodes += torn?.nodes ?? 0;
       if (torn?.verdict === 'found') return this.#broken(found, 'access-serial');
-      if (torn?.verdict === 'none') return this.#notSequential();
+      if (torn?.verdict === 'none') return this.#notSequential(this.#question);
     }
     const all = this.#look(this.#question, 'sequential');
     if (all.found?.isWhole) return this.#legal(all.found, this.#question);
     if (all.found !== undefined && all.isComplete) return this.#broken(all.found, 'access-serial');
-    if (all.found === undefined && all.isComplete) return this.#notSequential();
+    if (all.found === undefined && all.isComplete) return this.#notSequential(this.#question);
     const count = this.#question.slots.length;
     return this.#unknown(`the interleaving explains these slots; for all ${count} that share words none was found`);
   }
@@ -124,8 +136,11 @@ class AccessSearch {
     });
   }
 
-  #notSequential(): AccessAnswer {
-    const { found, isComplete } = this.#look(this.#small, 'relaxed');
+  /** @param asked a question that no interleaving answers. */
+  #notSequential(asked: Question): AccessAnswer {
+    const { found, isComplete } = this.#look(asked, 'relaxed');
+    // What relaxed memory does to the slots of a contradiction says nothing of the rest.
+    if (found !== undefined && !this.#isAll(asked)) return this.#notSequential(this.#question);
     const none = 'No interleaving of their single accesses gives it either.';
     if (found === undefined) {
       return this.#answer({
@@ -136,7 +151,7 @@ class AccessSearch {
       });
     }
     const shape = nameWeakShape(found.trace);
-    const cycle = shape?.cycle.map((access) => traceText(this.#small, access)) ?? [];
+    const cycle = shape?.cycle.map((access) => traceText(asked, access)) ?? [];
     return this.#answer({
       kind: 'not sequential',
       holds: 'weak',
@@ -146,7 +161,7 @@ class AccessSearch {
         `Relaxed memory does, in which lanes see stores late${shape === undefined ? '; it has none of the usual shapes' : `: ${shape.name}`}.`,
         ...(cycle.length > 0 ? [`In a circle: ${cycle.join('; ')}; and so on from the first.`] : []),
       ],
-      ...this.#shown(this.#small, found),
+      ...this.#shown(asked, found),
     });
   }
 
@@ -213,23 +228,27 @@ export function partOf({ analysis, slots, initial }: Question): Scenario {
   return { kernel: scenario.kernel, initial: words, slots: slots.map((slot) => scenario.slots[slot]), batchEnds };
 }
 
-function answers(
-  { outcome }: Run,
-  { askedWords, askedRegions, analysis, outcome: wanted, ...rest }: Question,
-): boolean {
-  if (!askedWords.every((word) => outcome.words[word] === wanted.words[word])) return false;
-  if (rest.waiting !== undefined && rest.waiting !== outcome.pending) return false;
-  const faults = new Map(outcome.faults.map((fault) => [fault.slotIndex, fault.words]));
-  for (const slot of rest.slots) {
-    const expected = rest.faults[slot];
-    const words = faults.get(analysis.scenario.slots[slot].slotIndex);
-    if (expected === undefined) continue;
-    if (expected === 'none' ? words !== undefined : words?.[0] !== expected[0] || words[1] !== expected[1])
-      return false;
-  }
+function answers({ outcome }: Run, question: Question): boolean {
+  const { askedWords, askedRegions, analysis, outcome: wanted, waiting } = question;
+  const isWanted = (words: Uint32Array) => askedWords.every((word) => words[word] === wanted.words[word]);
+  const { controlWords } = analysis.scenario.kernel;
+  const words = question.initial[controlWords] === 0 ? outcome.words : withFoldedRecords(question, outcome.words);
+  if (!isWanted(words) || !hasFaults(outcome, question)) return false;
+  if (waiting !== undefined && waiting !== outcome.pending) return false;
   if (askedRegions.length === 0) return true;
   const regions = askedRegions.map((region) => analysis.layout.regions[region]);
-  return compareSnapshots({ ...analysis.layout, regions }, wanted.words, outcome.words).differences.length === 0;
+  return compareSnapshots({ ...analysis.layout, regions }, wanted.words, words).differences.length === 0;
+}
+
+/** Whether the slots faulted that were seen to. */
+function hasFaults({ faults: given }: ScenarioOutcome, { slots, faults, analysis }: Question): boolean {
+  const byRing = new Map(given.map((fault) => [fault.slotIndex, fault.words]));
+  return slots.every((slot) => {
+    const expected = faults[slot];
+    const words = byRing.get(analysis.scenario.slots[slot].slotIndex);
+    if (expected === undefined) return true;
+    return expected === 'none' ? words === undefined : words?.[0] === expected[0] && words[1] === expected[1];
+  });
 }
 
 /**

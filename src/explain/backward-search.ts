@@ -178,9 +178,12 @@ class BackwardSearch {
     if (cases.length !== 1) return undefined;
     const candidate = this.#candidate(operation, cases[0]);
     if (candidate === undefined) return undefined;
-    // It asks for nothing new: it may as well have come last.
-    const written = new Set(cases[0].effects.map(({ word }) => word));
-    const isFree = candidate.changes.every(([word, demand]) => written.has(word) && demand === undefined);
+    // In any order it can be moved to the end: nobody misses it where it was, and what it wrote is asked of nobody else.
+    // That takes that nothing is asked before it but what is asked after it, and nothing of the words that it writes.
+    const after = new Map(candidate.changes);
+    const isFreed = (word: number) => (after.has(word) ? after.get(word) : this.#demands.get(word)) === undefined;
+    const written = new Set(writes);
+    const isFree = candidate.changes.every(([word]) => written.has(word)) && writes.every(isFreed);
     return isFree ? candidate.changes : undefined;
   }
 

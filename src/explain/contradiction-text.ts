@@ -4,7 +4,7 @@ import type { ScenarioOutcome } from '../scenario/index.ts';
 import type { EpochAnalysis } from './analysis.ts';
 import type { SmallContradiction } from './contradiction.ts';
 import type { ConcernedWord, Contradiction, ContradictionShape } from './explanation.ts';
-import type { Question } from './question.ts';
+import { type Question, withFoldedRecords } from './question.ts';
 import { replayOrder } from './replay-order.ts';
 import { isLoaded, type SlotShape } from './slot-shape.ts';
 import { actionText, listText, slotText, wordText } from './tell.ts';
@@ -109,7 +109,8 @@ function distance(question: Question, given: Uint32Array): number {
 }
 
 /** What a question's slots alone give in an order. */
-function runOrder({ analysis, initial, slots }: Question, order: readonly number[]): Uint32Array {
+function runOrder(question: Question, order: readonly number[]): Uint32Array {
+  const { analysis, initial, slots } = question;
   const { scenario, batchOf } = analysis;
   const chosen = [...slots].sort((left, right) => batchOf[left] - batchOf[right] || left - right);
   const place = new Map(chosen.map((slot, index) => [slot, index]));
@@ -117,10 +118,11 @@ function runOrder({ analysis, initial, slots }: Question, order: readonly number
     index + 1 === chosen.length || batchOf[slot] !== batchOf[chosen[index + 1]] ? [index + 1] : [],
   );
   const part = { kernel: scenario.kernel, initial, slots: chosen.map((slot) => scenario.slots[slot]), batchEnds };
-  return replayOrder(
+  const { words } = replayOrder(
     part,
     order.map((slot) => place.get(slot)!),
-  ).words;
+  );
+  return withFoldedRecords(question, words);
 }
 
 /** The longest beginning that fitted, then the rest in the order of publishing. */

@@ -1,6 +1,7 @@
 /** What is asked of an order of slots: which words have to come out how, which slots fault, how many wait. */
 
 import { hasOverflowed } from '../observe/index.ts';
+import { DEBUG_RECORD_WORDS, DEBUG_RECORDS_START } from '../protocol/index.ts';
 import type { ScenarioOutcome } from '../scenario/index.ts';
 import { type EpochAnalysis, equivalenceAt, regionAt } from './analysis.ts';
 import type { CommutingOperation } from './slot-shape.ts';
@@ -93,6 +94,20 @@ export function appendRecord(memory: Uint32Array, debugStart: number, words: rea
   memory[debugStart] = cursor + words.length;
   const at = debugStart + 1 + cursor;
   if (at + words.length <= memory.length) memory.set(words, at);
+}
+
+/**
+ * What a run of a question's slots left, with the records of slots that take no part. Whoever runs slots from a memory
+ * takes its debug log for read already, and begins an empty one.
+ */
+export function withFoldedRecords({ initial, analysis }: Question, left: Uint32Array): Uint32Array {
+  const start = analysis.scenario.kernel.controlWords;
+  const words = left.slice();
+  for (let at = 0; at < initial[start]; at += DEBUG_RECORD_WORDS) {
+    const from = start + DEBUG_RECORDS_START + at;
+    appendRecord(words, start, Array.from(initial.subarray(from, from + DEBUG_RECORD_WORDS)));
+  }
+  return words;
 }
 
 /** Applies an operation that commutes. */
