@@ -47,7 +47,7 @@ export class BackendScorer {
       oneIn: rarity?.oneIn,
       ...(hasStress ? { stress: this.#options.stress !== undefined } : {}),
     };
-    if (lower(kernel) === lower(sound)) {
+    if (withoutComments(lower(kernel)) === withoutComments(lower(sound))) {
       const reason = 'its program is that of the sound kernel here';
       return { ...fixed, ...new ObjectionCounts().summary([]), elapsedMs: 0, fate: 'unobservable', reason };
     }
@@ -78,4 +78,9 @@ export class BackendScorer {
     const run = { sound, kernel, backend };
     return backend.load === undefined ? stepRaces(mutant, run, this.#options) : replayRaces(mutant, run, this.#options);
   }
+}
+
+/** Lines that are nothing but a comment say what a kernel is called, and what a language has no word for. */
+function withoutComments(program: string): string {
+  return program.replace(/^[ \t]*\/\/.*\n/gm, '');
 }

@@ -68,7 +68,8 @@ export class ObjectionCounts {
   /** @param atMs when, from the beginning. */
   add(objections: Objections, atMs: number, runs = 1): void {
     this.runs += runs;
-    if (objections.size === 0) return;
+    // Where runs are counted in groups, a group may be empty: nobody objected to anything then.
+    if (objections.size === 0 || runs === 0) return;
     for (const oracle of objections) this.#byOracle.set(oracle, this.count(oracle) + runs);
     const last = this.#objected.at(-1);
     // The judge hands out one set for equal outcomes; what follows the first of them says nothing new about time.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ThreadsBackend } from '../../node/threads-backend.ts';
-import { type Kernel, lowerToJavaScript, type Statement } from '../../src/kernel/index.ts';
+import { type Kernel, lowerToJavaScript, lowerToWgsl, type Statement } from '../../src/kernel/index.ts';
 import {
   allOutcomes,
   BackendScorer,
@@ -14,6 +14,7 @@ import {
   sameOutcome,
   summarize,
 } from '../../src/mutants/index.ts';
+import { ObjectionCounts } from '../../src/mutants/score.ts';
 import { freshSnapshot } from '../../src/scenario/index.ts';
 
 const SLOTS = 8;
@@ -177,4 +178,29 @@ describe('on threads', () => {
       },
     ]);
   });
+});
+
+describe('on what runs WGSL', () => {
+  const never = () => {
+    throw new Error('there is nothing to run');
+  };
+  const scorer = new BackendScorer(
+    { name: 'dawn', make: never, lower: lowerToWgsl, hasStress: true },
+    { runs: 20, seed: 1 },
+  );
+
+  test.each([8, 15, 22, 30, 31, 42])('mutant %i differs in nothing that is run', async (number) => {
+    expect(await scorer.score(mutantOf(number))).toMatchObject({ fate: 'unobservable', runs: 0, stress: false });
+  });
+
+  test.each([19, 41])('mutant %i does', async (number) => {
+    await expect(scorer.score(mutantOf(number))).rejects.toThrow('nothing to run');
+  });
+});
+
+test('a group of no runs is no kill', () => {
+  const counts = new ObjectionCounts();
+  counts.add(new Set(['diff']), 5, 0);
+  counts.add(new Set(), 5, 3);
+  expect(counts.summary([])).toMatchObject({ runs: 3, killed: { count: 0 }, oracles: [], firstKillMs: undefined });
 });
