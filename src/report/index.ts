@@ -1,6 +1,6 @@
 /** The report: everything that is known about a replay, as data, as one HTML file and as text. */
 export { renderHtml } from './html/document.ts';
-export { makeReport, type ReportInput } from './make-report.ts';
+export { type Found, makeReport, type ReportInput } from './make-report.ts';
 export { readReduction } from './reduction.ts';
 export { renderText } from './render-text.ts';
 export type {

@@ -2,15 +2,14 @@
 
 import { type EpochVerdict, type Judgement, judgeEpochs, rateOf } from '../diff/index.ts';
 import type { ExplainOptions, Explanation } from '../explain/index.ts';
-import { replayToken, TokenError } from '../explore/index.ts';
 import type { Kernel } from '../kernel/index.ts';
 import type { BackendReplay, PlannedEpoch, ReplayPlan } from '../replay/index.ts';
-import type { Scenario } from '../scenario/index.ts';
 import { laneTables } from './lane-table.ts';
 import { mutantHints } from './mutant-hints.ts';
 import { type EpochOutcomes, outcomesOfEpoch } from './outcomes.ts';
 import { findRemedies } from './remedies.ts';
 import type {
+  Command,
   EpochStretch,
   Hints,
   Report,
@@ -23,6 +22,7 @@ import type {
   SeeAgain,
 } from './report.ts';
 import { overviewText, plural } from './sentences.ts';
+import { tokenOf } from './token.ts';
 
 /** What a report is made from. */
 export interface ReportInput {
@@ -42,9 +42,21 @@ export interface ReportInput {
   readonly epoch?: number;
   /** What backends run on, by their names. */
   readonly devices: ReadonlyMap<string, Readonly<Record<string, string>>>;
-  readonly seeAgain: Omit<SeeAgain, 'token'>;
+  readonly seeAgain: Pick<SeeAgain, 'seed' | 'versions'>;
+  /** Lines for a shell that show again what was found. */
+  readonly commands: (found: Found) => readonly Command[];
   readonly reduction?: ReportedReduction;
   readonly explain?: ExplainOptions;
+}
+
+/** What commands can be about. */
+export interface Found {
+  /** The epoch that is explained; undefined if none is. */
+  readonly epoch: number | undefined;
+  /** Who saw what is explained first: `recording`, or a backend. */
+  readonly source: string | undefined;
+  /** A schedule of the whole epoch. */
+  readonly token: string | undefined;
 }
 
 /** Makes a report. Runs searches and schedules of the epoch, all of them bounded by counts. */
@@ -69,11 +81,21 @@ export function makeReport(input: ReportInput): Report {
     epoch: closely?.epoch,
     backends: backendsOf(input, picked),
     oddOneOut: judgement.oddOneOut,
-    seeAgain: { ...input.seeAgain, token: closely?.token },
+    seeAgain: { ...input.seeAgain, token: closely?.token, commands: input.commands(foundBy(closely)) },
     reduction: input.reduction,
     hints: closely?.hints ?? { mutants: [], remedies: undefined },
     notKnown: notKnownOf(input, closely?.problems ?? []),
     notes: input.notes,
+  };
+}
+
+function foundBy(closely: CloseLook | undefined): Found {
+  if (closely?.epoch.explanation === undefined) return { epoch: undefined, source: undefined, token: undefined };
+  const { token, epoch } = closely;
+  return {
+    epoch: epoch.epoch,
+    source: epoch.outcomes[0].seenBy[0].source,
+    token: token?.isOfWholeEpoch ? token.token : undefined,
   };
 }
 
@@ -109,7 +131,7 @@ function lookClosely(input: ReportInput, planned: PlannedEpoch, verdict: EpochVe
   };
   return {
     epoch,
-    token: hasBoth ? tokenOf(scenario, explanation) : undefined,
+    token: hasBoth ? tokenOf(scenario, found.outcomes[0].outcome, explanation) : undefined,
     hints: {
       mutants: explanation === undefined ? [] : mutantHints(explanation),
       remedies: hasBoth ? findRemedies(scenario, explanation) : undefined,
@@ -156,22 +178,6 @@ function reportedExplanation(explanation: Explanation): ReportedExplanation {
 /** `MEMCPY` of `MEMCPY(170, 180, 2)`. */
 function nameIn(slotText: string): string {
   return slotText.replace(/\(.*$/s, '');
-}
-
-function tokenOf(scenario: Scenario, { witness }: Explanation): ReportedToken | undefined {
-  if (witness?.kind !== 'accesses') return undefined;
-  const { token, slots } = witness;
-  return { token, slots, isOfWholeEpoch: canReplay(scenario, token) };
-}
-
-function canReplay(scenario: Scenario, token: string): boolean {
-  try {
-    replayToken(scenario, token);
-    return true;
-  } catch (error) {
-    if (error instanceof TokenError) return false;
-    throw error;
-  }
 }
 
 function stretchesOf({ epochs }: ReplayPlan, verdicts: readonly EpochVerdict[]): EpochStretch[] {

@@ -20,6 +20,8 @@ const MAX_EXPLAINED = 6;
 
 export interface ExplainedOutcome {
   readonly seenBy: readonly SeenBy[];
+  /** Undefined if its words were not kept. */
+  readonly outcome: ScenarioOutcome | undefined;
   readonly explanation: Explanation | undefined;
 }
 
@@ -51,6 +53,7 @@ export function outcomesOfEpoch(
   const distinct = distinctOutcomes(replays, epoch, recorded);
   const outcomes = distinct.map(({ seenBy, outcome }, index) => ({
     seenBy,
+    outcome,
     explanation:
       scenario === undefined || outcome === undefined || index >= MAX_EXPLAINED
         ? undefined

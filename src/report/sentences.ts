@@ -86,7 +86,9 @@ export function verdictWord({ verdict, violated }: Pick<Explanation, 'verdict' |
 }
 
 export function outcomeText({ explained }: ReportedOutcome): string {
-  return explained === undefined ? 'not explained' : `${verdictWord(explained)}: ${explained.summary}`;
+  if (explained === undefined) return 'not explained';
+  // Legal ones say so themselves.
+  return explained.verdict === 'serializable' ? explained.summary : `${verdictWord(explained)}: ${explained.summary}`;
 }
 
 /** What a lane does in a row: `load control[170] → 3`, `add control[170] 3 → 4`. */

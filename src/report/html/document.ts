@@ -101,7 +101,7 @@ function outcomesTable({ outcomes, epoch }: ReportedEpoch): Markup {
 <div class="scroll" tabindex="0" role="region" aria-label="Outcomes"><table><thead><tr><th scope="col">Seen by</th><th scope="col">What that is</th></tr></thead>
 <tbody>${outcomes.map(
     (outcome) =>
-      html`<tr><td class="num">${outcome.seenBy.map((by, index) => [index > 0 && html`<br>`, seenByText(by)])}</td><td>${outcomeText(outcome)}</td></tr>`,
+      html`<tr><td class="num">${outcome.seenBy.map((by, index) => [index > 0 && html`<br>`, seenByText(by)])}</td><td class="text">${outcomeText(outcome)}</td></tr>`,
   )}</tbody></table></div>`;
 }
 
@@ -139,7 +139,7 @@ ${oddOneOut && html`<p>The odd one out is <b>${oddOneOut.source}</b>: in epoch $
 function backendRow(backend: ReportedBackend, hasEpoch: boolean): Markup {
   const { diverged, divergedInEpoch, differsFromItself, verdict } = backend;
   const cell = (rate: Rate | undefined) => html`<td class="num">${rate && [rateText(rate), bar(rate)]}</td>`;
-  return html`<tr><td><b>${backend.backend}</b><br><span class="soft">${VERDICT_WORDS[verdict]}${differsFromItself && ', differs from itself'}</span></td>${hasEpoch && cell(divergedInEpoch)}${cell(diverged)}<td>${backendText(backend)}</td></tr>`;
+  return html`<tr><td><b>${backend.backend}</b><br><span class="soft">${VERDICT_WORDS[verdict]}${differsFromItself && ', differs from itself'}</span></td>${hasEpoch && cell(divergedInEpoch)}${cell(diverged)}<td class="text">${backendText(backend)}</td></tr>`;
 }
 
 /** The interval as a bar, and the share as a line in it. */

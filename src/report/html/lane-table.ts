@@ -4,12 +4,16 @@ import type { LaneRow, LaneTable, ReportedEpoch } from '../report.ts';
 import { kindText, plural, tableTitle, valuesText } from '../sentences.ts';
 import { html, type Markup } from './markup.ts';
 
+/** Two tables of so many lanes fit beside each other. */
+const MOST_LANES_BESIDE = 3;
+
 /** The tables of an epoch; undefined if it has none. */
 export function orders({ failing, passing, partsAtRow }: ReportedEpoch): Markup | undefined {
   if (failing === undefined && passing === undefined) return undefined;
+  const isWide = (failing ?? passing)!.lanes.length > MOST_LANES_BESIDE;
   return html`<section aria-labelledby="orders"><h2 id="orders">Lane by lane</h2>
 <p class="soft">A column is a lane with its slot, a row is an access. Marked are the words that the argument is about.</p>
-<div class="orders">${failing && tableOf(failing, true, partsAtRow)}${passing && tableOf(passing, false, partsAtRow)}</div></section>`;
+<div class="orders${isWide && ' stacked'}">${failing && tableOf(failing, true, partsAtRow)}${passing && tableOf(passing, false, partsAtRow)}</div></section>`;
 }
 
 function tableOf(table: LaneTable, isFailing: boolean, partsAtRow: number | undefined): Markup {

@@ -10,7 +10,7 @@ export const STYLE = `
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 var(--sans);overflow-wrap:break-word}
-main{max-width:72rem;margin:0 auto;padding:3rem 1.5rem 4rem}
+main{max-width:76rem;margin:0 auto;padding:3rem 1.5rem 4rem}
 header p,section>p,section>ul,section>ol,.prose{max-width:44rem}
 .kicker{margin:0 0 .75rem;color:var(--soft);font-size:.875rem}
 .kicker b{color:var(--ink);font-weight:600}
@@ -36,15 +36,18 @@ code,pre,.mono,td.v{font-family:var(--mono);font-size:.875em;font-variant-numeri
 .ladder .no{color:var(--accent);font-weight:600}
 .ladder .off{color:var(--soft)}
 .orders{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:1.5rem}
+.orders.stacked{grid-template-columns:minmax(0,1fr)}
 .orders>*{min-width:0}
 .orders h3{margin-top:0}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.5rem;background:var(--card)}
 table{border-collapse:collapse;width:100%;font-size:.875rem}
 th,td{padding:.35rem .7rem;text-align:left;vertical-align:top}
 th{font-weight:600;border-bottom:1px solid var(--line);white-space:nowrap}
+td.text{min-width:14rem}
 th small{display:block;font:.8125rem/1.4 var(--mono);color:var(--soft)}
 tbody tr+tr>*{border-top:1px solid var(--faint)}
-.lanes td,.lanes th{border-left:1px solid var(--line);white-space:nowrap}
+.lanes td,.lanes th{border-left:1px solid var(--line);white-space:nowrap;padding:.35rem .5rem}
+.lanes td.v{font-size:.75rem;line-height:1.4rem}
 .lanes tr>:first-child{border-left:0;color:var(--soft);font-variant-numeric:tabular-nums;text-align:right;font-weight:400}
 .lanes td.c{background:var(--tint)}
 .lanes td.c b{color:var(--accent)}
