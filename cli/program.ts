@@ -20,6 +20,7 @@ import { addRecord } from './commands/record.ts';
 import { addRecover } from './commands/recover.ts';
 import { addReduce } from './commands/reduce.ts';
 import { addReplay } from './commands/replay.ts';
+import { addReport } from './commands/report.ts';
 import { addTail } from './commands/tail.ts';
 import { addTrim } from './commands/trim.ts';
 import { addTune } from './commands/tune.ts';
@@ -116,6 +117,7 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
   addFilter(program, context);
   addMerge(program, context);
   addReplay(program, context);
+  addReport(program, context);
   addReduce(program, context);
   addExplain(program, context);
   addExplore(program, context);

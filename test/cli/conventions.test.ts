@@ -27,6 +27,7 @@ const COMMANDS = [
   'explore',
   'tune',
   'mutants',
+  'report',
   'diff',
   'judge',
   'kernel',

@@ -20,6 +20,7 @@ export const SCHEMA_NAMES = [
   'explain',
   'mutants',
   'explore',
+  'report',
 ] as const;
 export type SchemaName = (typeof SCHEMA_NAMES)[number];
 
