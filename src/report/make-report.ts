@@ -21,7 +21,7 @@ import type {
   ReportedToken,
   SeeAgain,
 } from './report.ts';
-import { overviewText, plural } from './sentences.ts';
+import { overviewText, plural, sourceText } from './sentences.ts';
 import { tokenOf } from './token.ts';
 
 /** What a report is made from. */
@@ -242,14 +242,10 @@ function headlineOf(input: ReportInput, epoch: ReportedEpoch | undefined): strin
   if (epoch?.explanation !== undefined) return `Epoch ${epoch.epoch}: ${epoch.explanation.summary}`;
   if (epoch?.divergence !== undefined) {
     const { where, backend, comparedWith, expected, seen } = epoch.divergence;
-    return `Epoch ${epoch.epoch}: ${where} is ${seen} on ${backend}, and ${expected} in ${nameOf(comparedWith)}`;
+    return `Epoch ${epoch.epoch}: ${where} is ${seen} on ${backend}, and ${expected} in ${sourceText(comparedWith)}`;
   }
   if (judgement.verdict !== 'unknown') return overview;
   const fault = judgement.backends.find((backend) => backend.fault !== undefined);
   if (fault?.fault !== undefined) return `There is no telling: ${fault.backend} failed; ${overview}`;
   return `There is no telling: ${overview}`;
-}
-
-function nameOf(source: string): string {
-  return source === 'recording' ? 'the recording' : source;
 }

@@ -15,8 +15,10 @@ import {
 import { type Scenario, type ScenarioOutcome, scenarioOfEpoch, slotsOfEpoch } from '../scenario/index.ts';
 import type { SeenBy } from './report.ts';
 
-/** Outcomes that are explained: each may take a search. */
-const MAX_EXPLAINED = 6;
+/** Each outcome may take a search: after so many states of all of them together the rest is left. */
+const MAX_NODES = 2_000_000;
+/** What a run of single accesses counts beside a state. */
+const NODES_A_RUN = 20;
 
 export interface ExplainedOutcome {
   readonly seenBy: readonly SeenBy[];
@@ -51,14 +53,13 @@ export function outcomesOfEpoch(
 ): EpochOutcomes {
   const { scenario, recorded, problems } = scenarioFor(plan, replays, epoch, kernel);
   const distinct = distinctOutcomes(replays, epoch, recorded);
-  const outcomes = distinct.map(({ seenBy, outcome }, index) => ({
-    seenBy,
-    outcome,
-    explanation:
-      scenario === undefined || outcome === undefined || index >= MAX_EXPLAINED
-        ? undefined
-        : explain(scenario, outcome, options),
-  }));
+  let nodes = 0;
+  const outcomes = distinct.map(({ seenBy, outcome }) => {
+    const canBe = scenario !== undefined && outcome !== undefined && nodes < MAX_NODES;
+    const explanation = canBe ? explain(scenario, outcome, options) : undefined;
+    if (explanation !== undefined) nodes += explanation.nodes + NODES_A_RUN * explanation.runs;
+    return { seenBy, outcome, explanation };
+  });
   const unlisted = replays.reduce((sum, { epochs }) => sum + epochs[epoch.index].unlistedCount, 0);
   return { scenario, outcomes: outcomes.toSorted((left, right) => rank(left) - rank(right)), unlisted, problems };
 }
@@ -143,7 +144,7 @@ function distinctOutcomes(
 
 /** What nobody could have wanted first, then what is not understood, then what is legal and surprising. */
 function rank({ explanation }: ExplainedOutcome): number {
-  if (explanation === undefined) return 2;
+  if (explanation === undefined) return 6;
   const { verdict, violated, witness } = explanation;
   if (verdict === 'unserializable') return 0;
   if (verdict === 'unknown') return 1;

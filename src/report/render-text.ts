@@ -15,6 +15,7 @@ import {
   remediesText,
   rowText,
   seenByText,
+  sourceText,
   tableTitle,
 } from './sentences.ts';
 
@@ -39,9 +40,11 @@ function why({ explanation, divergence, outcomes, epoch }: ReportedEpoch): strin
   if (divergence !== undefined) {
     const { where, seen, backend, replica, expected, comparedWith } = divergence;
     lines.push(
-      `  First difference: ${where} is ${seen} on ${backend} (replica ${replica}), and ${expected} in ${comparedWith}.`,
+      `  First difference: ${where} is ${seen} on ${backend} (replica ${replica}), and ${expected} in ${sourceText(comparedWith)}.`,
     );
   }
+  const order = explanation?.serialOrder;
+  if (order !== undefined && explanation?.isPublishOrder === false) lines.push(`  The order: ${order.join(', ')}`);
   if (outcomes.length < 2) return lines;
   return [
     ...lines,

@@ -1,6 +1,6 @@
 /** What every rendering of a report says, in one wording. */
 
-import type { Rate } from '../diff/index.ts';
+import { type Rate, RECORDING } from '../diff/index.ts';
 import type { Explanation, Level } from '../explain/index.ts';
 import type {
   EpochOverview,
@@ -38,7 +38,11 @@ export function rateText({ count, total, low, high }: Rate): string {
 }
 
 export function seenByText({ source, count, total }: SeenBy): string {
-  return source === 'recording' ? 'the recording' : `${source}, ${countText(count)} of ${countText(total)}`;
+  return source === RECORDING ? sourceText(source) : `${source}, ${countText(count)} of ${countText(total)}`;
+}
+
+export function sourceText(source: string): string {
+  return source === RECORDING ? 'the recording' : source;
 }
 
 export function overviewText(epochs: EpochOverview, comparedWith: Report['comparedWith']): string {

@@ -19,6 +19,7 @@ import {
   reductionText,
   remediesText,
   seenByText,
+  sourceText,
   verdictWord,
 } from '../sentences.ts';
 import { orders } from './lane-table.ts';
@@ -83,7 +84,7 @@ function why(epoch: ReportedEpoch): Markup {
   const { explanation, divergence, outcomes } = epoch;
   return html`<section aria-labelledby="why"><h2 id="why">Why</h2>
 ${explanation && argument(explanation)}
-${divergence && html`<p>First difference: <code>${divergence.where}</code> is <code>${divergence.seen}</code> on ${divergence.backend} (replica ${divergence.replica}), and <code>${divergence.expected}</code> in ${divergence.comparedWith === 'recording' ? 'the recording' : divergence.comparedWith}${divergence.differenceCount > 1 && `; ${countText(divergence.differenceCount)} differ in ${divergence.region}`}.</p>`}
+${divergence && html`<p>First difference: <code>${divergence.where}</code> is <code>${divergence.seen}</code> on ${divergence.backend} (replica ${divergence.replica}), and <code>${divergence.expected}</code> in ${sourceText(divergence.comparedWith)}${divergence.differenceCount > 1 && `; ${countText(divergence.differenceCount)} differ in ${divergence.region}`}.</p>`}
 ${outcomes.length > 1 && outcomesTable(epoch)}
 ${explanation && ladder(explanation)}</section>`;
 }
