@@ -63,7 +63,7 @@ export function decodeToken(scenario: Scenario, token: string): TokenContent {
   checkHash(bytes, SCENARIO_HASH_AT, scenarioHash(scenario), 'set of slots or state', 'the same slots and epoch');
   const reader = new TokenReader(bytes, BODY_AT, bytes.length - SUM_BYTES);
   const maxSteps = reader.number();
-  if (maxSteps > MAX_STEPS_LIMIT) throw damaged('it allows a lane too many steps');
+  if (maxSteps < 1 || maxSteps > MAX_STEPS_LIMIT) throw damaged(`it allows a lane ${maxSteps} steps`);
   const lanes = readLanes(reader);
   const options = readOptions(reader);
   if (!reader.isAtEnd) throw damaged('it goes on after its end');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exhaust, replayToken, sample, TokenError } from '../../src/explore/index.ts';
+import { encodeToken, MAX_STEPS_LIMIT } from '../../src/explore/token.ts';
 import { defineKernel } from '../../src/kernel/index.ts';
 import { Opcode, Priority } from '../../src/protocol/index.ts';
 import { type Scenario, scenarioOfSlots } from '../../src/scenario/index.ts';
@@ -52,6 +53,11 @@ describe('a schedule token', () => {
       const changed = `${token.slice(0, at)}${token[at] === 'x' ? 'y' : 'x'}${token.slice(at + 1)}`;
       expect(() => replayToken(scenario(2), changed), changed).toThrow(TokenError);
     }
+  });
+
+  it.each([[0], [MAX_STEPS_LIMIT + 1]])('is refused if it allows a lane %i steps', (maxSteps) => {
+    const content = { memory: 'sequential' as const, maxSteps, schedule: { lanes: [0, 1], options: [] } };
+    expect(() => replayToken(scenario(2), encodeToken(scenario(2), content))).toThrow(TokenError);
   });
 
   it('is refused whatever else it is', () => {
