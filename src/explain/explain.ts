@@ -6,7 +6,7 @@ import { type AccessAnswer, answerByAccesses } from './access-level.ts';
 import { analyseEpoch, type EpochAnalysis } from './analysis.ts';
 import { type SmallContradiction, shrinkContradiction } from './contradiction.ts';
 import { concernedWords, tellContradiction } from './contradiction-text.ts';
-import type { Explanation } from './explanation.ts';
+import { type ExplainVerdict, type Explanation, LEVELS } from './explanation.ts';
 import { type Question, questionOf } from './question.ts';
 import { compareOutcomes, joinOrders, replayOrder } from './replay-order.ts';
 import { answerSerially } from './serial-level.ts';
@@ -83,7 +83,7 @@ class Ladder {
     return this.#bySlots();
   }
 
-  /** Component by component. One that is a violation ends it; what is not known outweighs what is legal. */
+  /** Component by component. The weakest demand that one violates is told; what is not known outweighs what is legal. */
   #bySlots(): Explanation {
     const machine = new SlotMachine(this.#scenario.kernel, this.#scenario.slots);
     const orders: (readonly number[])[] = [];
@@ -99,11 +99,10 @@ class Ladder {
           question,
           shrinkContradiction(question, answer, machine, this.#nodesLeft),
         );
-        if (told.verdict === 'unserializable') return told;
-        if (torn === undefined || told.verdict === 'unknown') torn = told;
+        if (torn === undefined || isWorse(told, torn)) torn = told;
       } else stuck.push(`no order of ${component.slots.length} slots that share words was found among those tried`);
     }
-    if (torn !== undefined && (torn.verdict === 'unknown' || stuck.length === 0)) return this.#upToDate(torn);
+    if (torn !== undefined && (torn.verdict !== 'serializable' || stuck.length === 0)) return this.#upToDate(torn);
     if (stuck.length > 0) return this.#unknown(...stuck);
     const order = joinOrders(this.#analysis, orders);
     if (this.#gives(order)) return this.#explainedBy(order, false);
@@ -201,6 +200,17 @@ class Ladder {
     this.#nodes += nodes;
     this.#nodesLeft = Math.max(0, this.#nodesLeft - nodes);
   }
+}
+
+const VERDICTS: readonly ExplainVerdict[] = ['unserializable', 'unknown', 'serializable'];
+
+function isWorse(one: Explanation, other: Explanation): boolean {
+  const verdict = VERDICTS.indexOf(one.verdict) - VERDICTS.indexOf(other.verdict);
+  return verdict < 0 || (verdict === 0 && levelOf(one) < levelOf(other));
+}
+
+function levelOf({ violated }: Explanation): number {
+  return violated === undefined ? LEVELS.length : LEVELS.indexOf(violated);
 }
 
 const CONCLUSIONS = {
