@@ -43,7 +43,7 @@ code,pre,.mono,td.v{font-family:var(--mono);font-size:.875em;font-variant-numeri
 table{border-collapse:collapse;width:100%;font-size:.875rem}
 th,td{padding:.35rem .7rem;text-align:left;vertical-align:top}
 th{font-weight:600;border-bottom:1px solid var(--line);white-space:nowrap}
-td.text{min-width:14rem}
+td.text{min-width:min(14rem,48vw)}
 th small{display:block;font:.8125rem/1.4 var(--mono);color:var(--soft)}
 tbody tr+tr>*{border-top:1px solid var(--faint)}
 .lanes td,.lanes th{border-left:1px solid var(--line);white-space:nowrap;padding:.35rem .5rem}
