@@ -19,11 +19,12 @@ const SUBTRACT = StepCode.FIRST_READ_MODIFY_WRITE + READ_MODIFY_WRITES.indexOf('
 
 /** The access that a ready lane is about to make. */
 export function pendingAccess(machine: StepMachine, lane: number): Access {
-  const { code, usesOldValue } = machine.program.sites[machine.lanes.site[lane]];
-  return { lane, word: machine.lanes.address[lane], commutingClass: commutingClass(code, usesOldValue) };
+  const site = machine.program.sites[machine.lanes.site[lane]];
+  return { lane, word: machine.lanes.address[lane], commutingClass: commutingClass(site) };
 }
 
-function commutingClass(code: number, usesOldValue: boolean): number {
+/** The class of what a site does, see {@link Access}. */
+export function commutingClass({ code, usesOldValue }: StepMachine['program']['sites'][number]): number {
   if (code === StepCode.LOAD) return LOAD_CLASS;
   // Read-modify-writes of one operation that nobody reads the old value of, such as counting.
   if (code < StepCode.FIRST_READ_MODIFY_WRITE || code === EXCHANGE || usesOldValue) return 0;

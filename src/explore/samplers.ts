@@ -2,6 +2,7 @@
 
 import { RandomWords } from '../base/random.ts';
 import { StepCode } from '../kernel/index.ts';
+import { FocusedSampler } from './focused-sampler.ts';
 import type { Sampler } from './run.ts';
 import type { Decider } from './schedule.ts';
 import type { StepMachine } from './step-machine.ts';
@@ -13,6 +14,10 @@ export interface SamplerOptions {
 }
 
 export function makeSampler(sampler: Sampler, options: SamplerOptions): Decider {
+  return new FocusedSampler(unfocused(sampler, options), new UniformSampler(options.seed));
+}
+
+function unfocused(sampler: Sampler, options: SamplerOptions): Decider {
   switch (sampler) {
     case 'uniform':
       return new UniformSampler(options.seed);
