@@ -20,6 +20,8 @@ export interface Io {
   /** Whether `write` goes to a terminal, and whether `note` does. */
   readonly writesToTerminal: boolean;
   readonly notesToTerminal: boolean;
+  /** Characters of a line of the terminal that `write` goes to; absent if that is not known. */
+  readonly columns?: number | undefined;
 }
 
 /** Thrown out of `write` when nobody reads any more, as with `vrrl dump run.vrrl | head`. Not an error. */
@@ -53,6 +55,7 @@ export function processIo(): Io {
     env: process.env,
     writesToTerminal: stdout.isTTY === true,
     notesToTerminal: stderr.isTTY === true,
+    columns: stdout.isTTY === true ? stdout.columns : undefined,
   };
 }
 

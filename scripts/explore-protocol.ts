@@ -4,7 +4,7 @@
  * docs/protocol-findings.md.
  */
 
-import { exhaust, type MemoryModel, OutcomeCensus, serialJudge } from '../src/explore/index.ts';
+import { exhaust, judgeSeriality, type MemoryModel, OutcomeCensus, SerialTrials } from '../src/explore/index.ts';
 import { defineKernel } from '../src/kernel/index.ts';
 import { ControlWord, Opcode, type OpcodeName, opcodeName, Priority } from '../src/protocol/index.ts';
 import { scenarioOfSlots } from '../src/scenario/index.ts';
@@ -76,8 +76,9 @@ function firstFinding(memory: MemoryModel, slots: readonly (readonly number[])[]
   );
   const census = new OutcomeCensus(scenario);
   const { complete } = exhaust(scenario, { memory, maxRuns: MAX_RUNS }, (run) => census.add(run));
-  const isSerial = serialJudge(scenario);
-  const finding = census.outcomes().find(({ outcome, isHung }) => isSerial(outcome, isHung) === 'not serial');
+  const outcomes = census.outcomes();
+  const serialities = judgeSeriality(scenario, outcomes, new SerialTrials(scenario));
+  const finding = outcomes[serialities.indexOf('not serial')];
   return { token: finding?.token, isComplete: complete };
 }
 

@@ -2,29 +2,32 @@
 
 import { Option } from '@commander-js/extra-typings';
 import { VERSION } from '../../node/version.ts';
-import { compareOutcomes, explain } from '../../src/explain/index.ts';
+import { compareOutcomes } from '../../src/explain/index.ts';
 import {
   type CountedOutcome,
   exhaust,
   type MemoryModel,
   OutcomeCensus,
+  type Run,
   replayToken,
   type Sampler,
   type Seriality,
-  type SerialJudge,
   sample,
-  serialJudge,
 } from '../../src/explore/index.ts';
 import { observationLayoutOf } from '../../src/kernel/index.ts';
 import { resolveLayout } from '../../src/observe/index.ts';
 import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
+import type { Scenario } from '../../src/scenario/index.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
-import { exploredScenario, type NamedScenario } from '../explored-scenario.ts';
+import { DEFAULT_JUDGING_NODES, detailsOf, type Judgement, judgeOutcomes } from '../explore-judging.ts';
+import { exploredScenario, type NamedScenario, type ScenarioFlags } from '../explored-scenario.ts';
+import type { Io } from '../io.ts';
 import { integer } from '../options.ts';
+import { startCounter } from '../progress.ts';
 import { differencesOf, type Explored, exploredJson, type FoundOutcome, type HowExplored } from '../render/explore.ts';
 import { renderExplored } from '../render/explore-text.ts';
-import { renderReplayed, replayedJson } from '../render/explore-trace.ts';
+import { type ReplayedToken, renderReplayed, replayedJson } from '../render/explore-trace.ts';
 import { tidyJson } from '../render/json.ts';
 
 const AFTER_HELP = `
@@ -44,13 +47,18 @@ Examples:
 const DEFAULT_RUNS = 10_000;
 const DEFAULT_EXHAUSTIVE_RUNS = 1_000_000;
 
-interface ExploreFlags {
+/** Schedules after which the number on the terminal is made new. */
+const RUNS_A_TICK = 1_000;
+
+interface ExploreFlags extends ScenarioFlags {
   readonly sampler: Sampler;
   readonly memory: MemoryModel;
   readonly runs?: number | undefined;
   readonly depth: number;
   readonly seed: number;
   readonly maxSteps: number;
+  readonly maxNodes: number;
+  readonly quiet?: true | undefined;
   readonly exhaustive?: true | undefined;
 }
 
@@ -81,49 +89,123 @@ export const addExplore: AddCommand = (program, context) => {
     .option('--depth <d>', 'of PCT: how many orderings a bug needs', integer(1, 16), 3)
     .option('--seed <n>', 'of everything that is drawn', integer(0, 0xffff_ffff), 1)
     .option('--max-steps <n>', 'steps of a lane before a run counts as hung', integer(1, 10_000_000), 100_000)
+    .option(
+      '--max-nodes <n>',
+      'states of serial orders to look at, over all outcomes',
+      integer(0, 1_000_000_000),
+      DEFAULT_JUDGING_NODES,
+    )
     .option('--exhaustive', 'take one schedule of every class in place of drawing them')
     .option('--token <text>', 'replay the schedule of a token and print its accesses')
     .option('--json', 'print one JSON object (spec/explore.schema.json)')
+    .option('-q, --quiet', 'no progress')
     .addHelpText('after', AFTER_HELP)
     .action(async (logPath, options) => {
       const { io } = context;
       const named = await exploredScenario(io, logPath, options);
+      const write = (json: unknown, text: () => string) => io.write(options.json ? `${tidyJson(json)}\n` : text());
       if (options.token !== undefined) {
-        const run = replayToken(named.scenario, options.token);
-        const seriality = serialJudge(named.scenario, judgeByExplaining)(run.outcome, run.isHung);
-        const replayed = { named, run, seriality, token: options.token };
-        await io.write(
-          options.json ? `${tidyJson(replayedJson(`vrrl ${VERSION}`, replayed))}\n` : renderReplayed(replayed),
-        );
-        context.exitCode = exitCodeOf([seriality]);
+        const replayed = replay(named, options.token, options.maxNodes);
+        await write(replayedJson(`vrrl ${VERSION}`, replayed), () => renderReplayed(io, replayed));
+        context.exitCode = exitCodeOf([replayed.seriality]);
         return;
       }
-      const explored = explore(named, options);
-      await io.write(
-        options.json ? `${tidyJson(exploredJson(`vrrl ${VERSION}`, explored))}\n` : renderExplored(io, explored),
-      );
+      const explored = explore(io, named, logPath, options);
+      await write(exploredJson(`vrrl ${VERSION}`, explored), () => renderExplored(io, explored));
       context.exitCode = exitCodeOf(explored.outcomes.map(({ seriality }) => seriality));
     });
 };
 
-function explore(named: NamedScenario, flags: ExploreFlags): Explored {
+function replay(named: NamedScenario, token: string, maxNodes: number): ReplayedToken {
   const { scenario } = named;
+  const run = replayToken(scenario, token);
+  const judged = { outcome: run.outcome, isHung: run.isHung, token };
+  const { serialities, explanations, trials } = judgeOutcomes(scenario, [judged], maxNodes);
+  const [seriality] = serialities;
+  const details = detailsOf(scenario, judged, trials, seriality, explanations.get(0));
+  return { named, run, seriality, token, details };
+}
+
+function explore(io: Io, named: NamedScenario, logPath: string | undefined, flags: ExploreFlags): Explored {
+  const { scenario } = named;
+  const taken = takeSchedules(io, scenario, flags);
+  const counted = taken.census.outcomes();
+  const judgement = judging(io, scenario, counted, flags);
+  const outcomes = counted.map((each, index) => found(named, each, judgement.serialities[index]));
+  const index = shortestFinding(outcomes);
+  const { trials, explanations, notJudged } = judgement;
+  const told =
+    index === undefined
+      ? undefined
+      : { index, details: detailsOf(scenario, outcomes[index], trials, 'not serial', explanations.get(index)) };
+  const { how, isComplete, census } = taken;
+  const { runs, uncounted } = census;
+  return { named, how, runs, uncounted, isComplete, outcomes, notJudged, told, replayCommand: command(logPath, flags) };
+}
+
+interface TakenSchedules {
+  readonly how: HowExplored;
+  readonly census: OutcomeCensus;
+  readonly isComplete: boolean;
+}
+
+function takeSchedules(io: Io, scenario: Scenario, flags: ExploreFlags): TakenSchedules {
   const { memory, sampler, seed, depth, maxSteps } = flags;
   const census = new OutcomeCensus(scenario);
-  const how: HowExplored = flags.exhaustive
-    ? { memory, exhaustive: true }
-    : { memory, exhaustive: false, sampler, seed, ...(sampler === 'pct' ? { depth } : {}) };
-  let isComplete = false;
-  if (flags.exhaustive) {
-    const maxRuns = flags.runs ?? DEFAULT_EXHAUSTIVE_RUNS;
-    isComplete = exhaust(scenario, { memory, maxRuns, maxSteps }, (run) => census.add(run)).complete;
-  } else {
+  const progress = startCounter(io, 'exploring', 'schedules', flags.quiet);
+  const onRun = (run: Run) => {
+    census.add(run);
+    if (census.runs % RUNS_A_TICK === 0) progress.update(census.runs);
+  };
+  try {
+    if (flags.exhaustive) {
+      const maxRuns = flags.runs ?? DEFAULT_EXHAUSTIVE_RUNS;
+      const { complete } = exhaust(scenario, { memory, maxRuns, maxSteps }, onRun);
+      return { how: { memory, exhaustive: true }, census, isComplete: complete };
+    }
     const runs = flags.runs ?? DEFAULT_RUNS;
-    sample(scenario, { memory, sampler, seed, depth, maxSteps, runs }, (run) => census.add(run));
+    sample(scenario, { memory, sampler, seed, depth, maxSteps, runs }, onRun);
+    const how = { memory, exhaustive: false, sampler, seed, ...(sampler === 'pct' ? { depth } : {}) };
+    return { how, census, isComplete: false };
+  } finally {
+    progress.stop();
   }
-  const isSerial = serialJudge(scenario, judgeByExplaining);
-  const outcomes = census.outcomes().map((counted) => found(named, counted, isSerial(counted.outcome, counted.isHung)));
-  return { named, how, runs: census.runs, uncounted: census.uncounted, isComplete, outcomes };
+}
+
+function judging(io: Io, scenario: Scenario, outcomes: readonly CountedOutcome[], flags: ExploreFlags): Judgement {
+  const progress = startCounter(io, 'judging', 'outcomes', flags.quiet);
+  try {
+    return judgeOutcomes(scenario, outcomes, flags.maxNodes, (done) => progress.update(done));
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Of the findings the one whose schedule is the easiest to follow. */
+function shortestFinding(outcomes: readonly FoundOutcome[]): number | undefined {
+  const findings = [...outcomes.keys()].filter((index) => outcomes[index].seriality === 'not serial');
+  return findings.sort((left, right) => outcomes[left].token.length - outcomes[right].token.length).at(0);
+}
+
+/** What names the scenario on the command line, for a token to follow. */
+function command(logPath: string | undefined, flags: ExploreFlags): string {
+  const named = [
+    ['epoch', flags.epoch],
+    ['slots', flags.slots],
+    ['workload', flags.workload],
+    ['input', flags.input],
+    ['generate', flags.generate],
+    ['seed', flags.generate === undefined ? undefined : flags.seed],
+    ['kernel', flags.kernel],
+    ['slot-count', flags.slotCount],
+    ['control-words', flags.controlWords],
+  ].flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, quoted(String(value))]));
+  return ['vrrl explore', ...(logPath === undefined ? [] : [quoted(logPath)]), ...named].join(' ');
+}
+
+/** As a shell takes it for one word. */
+function quoted(text: string): string {
+  return /^[\w./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function found(
@@ -135,13 +217,6 @@ function found(
   const isRecorded = recorded !== undefined && !isHung && compareOutcomes(layout, recorded, outcome).isSame;
   return { outcome, isHung, count, token, seriality, isRecorded, differences: differencesOf(scenario, outcome) };
 }
-
-/** Where there are too many orders to try: the search for a serial order that `vrrl explain` makes. */
-const judgeByExplaining: SerialJudge = (scenario, outcome) => {
-  const { verdict, holds } = explain(scenario, outcome, { maxRuns: 1 });
-  if (verdict === 'serializable' && holds === 'slot-serial') return 'serial';
-  return verdict === 'unserializable' ? 'not serial' : 'unknown';
-};
 
 function exitCodeOf(serialities: readonly Seriality[]): number {
   if (serialities.includes('not serial')) return ExitCode.DIVERGED;

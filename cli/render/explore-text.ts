@@ -2,42 +2,63 @@
 
 import { coloursOf, type Io } from '../io.ts';
 import { type Explored, type FoundOutcome, notesOf } from './explore.ts';
+import { findingLines } from './explore-finding.ts';
 import { table } from './table.ts';
 import { count, percent, plural, printable } from './text.ts';
 
-const MAX_ROWS = 20;
+const MAX_ROWS = 10;
 const MAX_DIFFERENCES = 4;
 
 /** The text that `explore` prints. */
 export function renderExplored(io: Io, explored: Explored): string {
-  const { named, outcomes, runs } = explored;
-  const colours = coloursOf(io);
+  const { named, outcomes, runs, told } = explored;
   const findings = outcomes.filter(({ seriality }) => seriality === 'not serial');
-  const verdict =
-    findings.length === 0
-      ? colours.green('every outcome is that of an order of its slots')
-      : colours.red(`${plural(findings.length, 'outcome')} that no order of its slots gives`);
-  const unknown = outcomes.filter(({ seriality }) => seriality === 'unknown').length;
-  // Findings are what people look for, however rare they are.
-  const rows = [...findings, ...outcomes.filter((each) => !findings.includes(each))].slice(0, MAX_ROWS);
+  // Findings are what people look for, however rare they are; the one that is told about stands first.
+  const first = told === undefined ? [] : [outcomes[told.index]];
+  const rows = [...new Set([...first, ...findings, ...outcomes])].slice(0, MAX_ROWS);
   const lines = [
     `${printable(named.name)}: ${plural(named.scenario.slots.length, 'slot')}, ${howText(explored)}`,
-    `${plural(outcomes.length, 'outcome')}; ${unknown > 0 ? `${colours.yellow(`of ${count(unknown)} there is no telling`)}; ` : ''}${verdict}`,
+    verdictText(io, explored, findings.length),
     '',
     ...table(
-      ['runs', 'share', 'serial', 'instead of what the order of publishing gives', ''],
-      rows.map((row) => cells(row, runs)),
+      ['', 'runs', 'share', 'serial', 'instead of what the order of publishing gives', ''],
+      rows.map((row, index) => [String(index + 1), ...cells(row, runs)]),
     ),
-    ...(outcomes.length > MAX_ROWS
-      ? [`and ${plural(outcomes.length - MAX_ROWS, 'more outcome')}, all with --json`]
+    ...(outcomes.length > rows.length
+      ? [`and ${plural(outcomes.length - rows.length, 'more outcome')}, all with --json`]
       : []),
     ...(explored.uncounted > 0 ? [`${plural(explored.uncounted, 'run')} had yet other outcomes`] : []),
     '',
     'tokens, each of a schedule that gives the outcome above (--token TEXT replays it):',
     ...rows.map(({ token }, index) => `  ${index + 1}. ${token}`),
+    ...toldLines(io, explored),
     ...notesOf(named, outcomes).map((note) => `note: ${printable(note)}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function verdictText(io: Io, { outcomes, notJudged }: Explored, findings: number): string {
+  const colours = coloursOf(io);
+  const unknown = outcomes.filter(({ seriality }) => seriality === 'unknown').length;
+  const parts = [plural(outcomes.length, 'outcome')];
+  if (findings > 0) parts.push(colours.red(`${count(findings)} that no order of its slots gives`));
+  else if (unknown === 0) parts.push(colours.green('every outcome is that of an order of its slots'));
+  if (unknown > notJudged) parts.push(colours.yellow(`of ${count(unknown - notJudged)} there is no telling`));
+  if (notJudged > 0) parts.push(colours.yellow(`${count(notJudged)} not judged (--max-nodes)`));
+  return parts.join('; ');
+}
+
+/** The finding that is easiest to follow. */
+function toldLines(io: Io, { named, outcomes, told, runs, replayCommand }: Explored): string[] {
+  if (told === undefined) return [];
+  const { count: seen, token } = outcomes[told.index];
+  return [
+    '',
+    `outcome 1, of ${count(seen)} in ${plural(runs, 'run')}:`,
+    ...findingLines(named.scenario, told.details, io).map(printable),
+    '',
+    `  $ ${printable(`${replayCommand} --token ${token}`)}`,
+  ];
 }
 
 function howText({ how, runs, isComplete }: Explored): string {

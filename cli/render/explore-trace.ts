@@ -1,77 +1,41 @@
 /** One schedule, access by access: a column a lane, a row an access. */
 
-import type { Run, Seriality, TracedAccess } from '../../src/explore/index.ts';
-import { findOpcode } from '../../src/kernel/index.ts';
-import type { PlacedSlot } from '../../src/record/index.ts';
+import type { Run, Seriality } from '../../src/explore/index.ts';
+import type { FindingDetails } from '../explore-judging.ts';
 import type { NamedScenario } from '../explored-scenario.ts';
-import { differencesOf, subjectJson } from './explore.ts';
-import { table } from './table.ts';
+import type { Io } from '../io.ts';
+import { accessJson, differencesOf, subjectJson } from './explore.ts';
+import { findingLines, laneNames, widthOf } from './explore-finding.ts';
+import { laneTable } from './lane-table.ts';
 import { plural, printable } from './text.ts';
-
-/** Lanes that fit side by side. */
-const MAX_COLUMNS = 6;
 
 export interface ReplayedToken {
   readonly named: NamedScenario;
   readonly run: Run;
   readonly seriality: Seriality;
   readonly token: string;
+  readonly details: FindingDetails;
 }
 
 /** The text that `explore --token` prints. */
-export function renderReplayed({ named, run, seriality }: ReplayedToken): string {
-  const { slots, kernel } = named.scenario;
-  const contended = run.trace().filter(({ isContended }) => isContended);
+export function renderReplayed(io: Io, { named, run, seriality, details }: ReplayedToken): string {
   const verdict = {
     serial: 'an order of its slots gives the same',
     'not serial': 'no order of its slots gives this',
     unknown: 'whether an order of its slots gives this is not known',
   }[seriality];
-  const named_ = (record: number) => slotText(slots[record], findOpcode(kernel, slots[record].slot.opcode)?.name);
-  const lanes = [...new Set(contended.map(({ record }) => record))].sort((left, right) => left - right);
   const lines = [
-    `${printable(named.name)}: ${plural(run.steps, 'step')}${run.isHung ? ', hung' : ''}; ${verdict}`,
+    `${named.name}: ${plural(run.steps, 'step')}${run.isHung ? ', hung' : ''}; ${verdict}`,
     '',
-    ...(lanes.length <= MAX_COLUMNS ? laneTable(contended, lanes, named_) : accessList(contended, named_)),
+    ...(seriality === 'not serial'
+      ? findingLines(named.scenario, details, io)
+      : laneTable(details.accesses, laneNames(named.scenario), widthOf(io))),
     '',
     ...differencesOf(named.scenario, run.outcome).map(
       ({ name, published, seen }) => `${name}: ${seen}, not ${published} as in the order of publishing`,
     ),
   ];
   return `${lines.map(printable).join('\n').trimEnd()}\n`;
-}
-
-function laneTable(
-  accesses: readonly TracedAccess[],
-  lanes: readonly number[],
-  nameOf: (record: number) => string,
-): string[] {
-  const rows = accesses.map((access, index) => [
-    String(index + 1),
-    ...lanes.map((lane) => (lane === access.record ? accessText(access) : '')),
-  ]);
-  return table(['', ...lanes.map(nameOf)], rows);
-}
-
-function accessList(accesses: readonly TracedAccess[], nameOf: (record: number) => string): string[] {
-  return table(
-    ['', 'slot', 'access'],
-    accesses.map((access, index) => [String(index + 1), nameOf(access.record), accessText(access)]),
-  );
-}
-
-function slotText({ slotIndex, slot }: PlacedSlot, name: string | undefined): string {
-  const args = Array.from(slot.args);
-  while (args.at(-1) === 0) args.pop();
-  return `${slotIndex}: ${name ?? `0x${slot.opcode.toString(16)}`}(${args.join(', ')})`;
-}
-
-function accessText({ kind, memory, word, found, stored }: TracedAccess): string {
-  const place = `${memory}[${word}]`;
-  if (kind === 'load') return `${place} is ${found}`;
-  if (kind === 'store') return `${place} := ${stored}`;
-  if (stored === undefined) return `${place} is ${found}, not exchanged`;
-  return `${kind} ${place}: ${found} to ${stored}`;
 }
 
 /** The object that `explore --token --json` prints. */
@@ -89,7 +53,7 @@ export function replayedJson(tool: string, { named, run, seriality, token }: Rep
     pending: outcome.pending,
     faults: outcome.faults.length,
     differences: differencesOf(named.scenario, outcome),
-    accesses: run.trace().map((access) => ({ ...access })),
+    accesses: run.trace().map(accessJson),
     notes: named.notes,
   };
 }

@@ -2,10 +2,11 @@
 
 import { PublishError } from '../../src/backend/index.ts';
 import { replayOrder } from '../../src/explain/index.ts';
-import type { MemoryModel, Sampler, Seriality } from '../../src/explore/index.ts';
+import type { MemoryModel, Sampler, Seriality, TracedAccess } from '../../src/explore/index.ts';
 import { observationLayoutOf } from '../../src/kernel/index.ts';
 import { compareSnapshots, resolveLayout } from '../../src/observe/index.ts';
 import type { Scenario, ScenarioOutcome } from '../../src/scenario/index.ts';
+import type { FindingDetails } from '../explore-judging.ts';
 import type { NamedScenario } from '../explored-scenario.ts';
 
 /** How schedules were taken. */
@@ -44,6 +45,12 @@ export interface Explored {
   /** Every outcome that is possible is among those found. */
   readonly isComplete: boolean;
   readonly outcomes: readonly FoundOutcome[];
+  /** Outcomes of which nobody knows whether they are serial, since looking into them was to cost more than allowed. */
+  readonly notJudged: number;
+  /** The finding that is told about, by its place in `outcomes`. */
+  readonly told: { readonly index: number; readonly details: FindingDetails } | undefined;
+  /** The command that replays a token, up to the token. */
+  readonly replayCommand: string;
 }
 
 /** How an outcome differs from that of the order of publishing. */
@@ -82,7 +89,8 @@ function publishedOutcome(scenario: Scenario): ScenarioOutcome | undefined {
 }
 
 /** The object that `explore --json` prints. */
-export function exploredJson(tool: string, { named, how, runs, uncounted, isComplete, outcomes }: Explored): unknown {
+export function exploredJson(tool: string, explored: Explored): unknown {
+  const { named, how, runs, uncounted, isComplete, outcomes, notJudged, told } = explored;
   return {
     schemaVersion: 1,
     tool,
@@ -102,8 +110,19 @@ export function exploredJson(tool: string, { named, how, runs, uncounted, isComp
       differences,
       token,
     })),
+    notJudged,
+    ...(told === undefined ? {} : { finding: findingJson(outcomes[told.index], told.details) }),
     notes: notesOf(named, outcomes),
   };
+}
+
+function findingJson({ token }: FoundOutcome, { summary, differences, accesses }: FindingDetails): unknown {
+  return { token, ...(summary === undefined ? {} : { summary }), differences, accesses: accesses.map(accessJson) };
+}
+
+/** An access as it is printed. */
+export function accessJson({ usesFound: _, ...access }: TracedAccess): unknown {
+  return access;
 }
 
 /** What was explored. */

@@ -3,21 +3,12 @@
 import { observationLayoutOf } from '../kernel/index.ts';
 import { DIGEST_WORDS, digestSnapshot, type ResolvedLayout, resolveLayout } from '../observe/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
-import { exhaustSerial } from './explorer.ts';
 import type { Run } from './run.ts';
 
-/** Orders of whole slots that are tried to find out which outcomes they give: those of seven slots. */
-export const DEFAULT_MAX_ORDERS = 5_040;
 /** Different outcomes that are kept; what comes after is counted together. */
 const MAX_KEPT = 10_000;
 /** Runs of an outcome whose tokens are looked at for the shortest. */
 const TOKENS_LOOKED_AT = 50;
-
-/** Whether an order of whole slots gives an outcome. */
-export type Seriality = 'serial' | 'not serial' | 'unknown';
-
-/** Tells whether an order of whole slots gives an outcome, where there are too many to try them all. */
-export type SerialJudge = (scenario: Scenario, outcome: ScenarioOutcome) => Seriality;
 
 /** Runs that came out alike, under the equivalences of the kernel's regions. */
 export interface CountedOutcome {
@@ -77,25 +68,6 @@ export class OutcomeCensus {
     const faulted = faults.map(({ slotIndex, opcode, words: fault }) => `${slotIndex}:${opcode}:${fault.join(':')}`);
     return `${this.#digests.join()} ${done} ${pending} ${isHung} ${faulted.sort().join()}`;
   }
-}
-
-/**
- * A judge that tries every order of whole slots if there are not too many, and asks another one where there are.
- *
- * @param otherwise asked about outcomes that the orders tried did not give; default: nobody knows.
- */
-export function serialJudge(
-  scenario: Scenario,
-  otherwise: SerialJudge = () => 'unknown',
-  maxOrders: number = DEFAULT_MAX_ORDERS,
-): (outcome: ScenarioOutcome, isHung: boolean) => Seriality {
-  const census = new OutcomeCensus(scenario);
-  const { complete } = exhaustSerial(scenario, { maxRuns: maxOrders }, (run) => census.add(run));
-  return (outcome, isHung) => {
-    if (census.has(outcome, isHung)) return 'serial';
-    if (complete) return 'not serial';
-    return isHung ? 'unknown' : otherwise(scenario, outcome);
-  };
 }
 
 function copied({ words, done, pending, faults }: ScenarioOutcome): ScenarioOutcome {

@@ -20,7 +20,7 @@ import type {
 import { makeSampler } from './samplers.ts';
 import { type Decider, ScheduledRun, ScheduleFollower } from './schedule.ts';
 import type { Search } from './search.ts';
-import { SerialOrders } from './serial-orders.ts';
+import { GivenOrder, SerialOrders } from './serial-orders.ts';
 import { SleepingSearch } from './sleeping-search.ts';
 import { StepMachine } from './step-machine.ts';
 import { damaged, decodeToken, encodeToken, MAX_STEPS_LIMIT, type TokenContent } from './token.ts';
@@ -77,6 +77,25 @@ export class Explorer {
    */
   exhaustSerial(scenario: Scenario, options: SerialOptions, onRun: RunListener): ExhaustResult {
     return this.#search(scenario, 'sequential', new SerialOrders(), options, onRun);
+  }
+
+  /**
+   * Takes the orders of whole slots that are given, each as a rank for every slot of the scenario: of those that can run
+   * the one with the least rank goes first.
+   *
+   * @throws InputError if the scenario is of another kernel.
+   */
+  runSerially(scenario: Scenario, orders: Iterable<readonly number[]>, onRun: RunListener): SampleResult {
+    const run = this.#explored(scenario, 'sequential');
+    const decider = new GivenOrder();
+    let runs = 0;
+    for (const ranks of orders) {
+      decider.ranks = ranks;
+      run.take(decider);
+      runs += 1;
+      if (onRun(run) === true) return { runs, stopped: true };
+    }
+    return { runs, stopped: false };
   }
 
   #search(
@@ -207,6 +226,11 @@ export function exhaust(scenario: Scenario, options: ExhaustOptions, onRun: RunL
 /** As {@link Explorer.exhaustSerial}, with the kernel of the scenario. */
 export function exhaustSerial(scenario: Scenario, options: SerialOptions, onRun: RunListener): ExhaustResult {
   return explorerOf(scenario).exhaustSerial(scenario, options, onRun);
+}
+
+/** As {@link Explorer.runSerially}, with the kernel of the scenario. */
+export function runSerially(scenario: Scenario, orders: Iterable<readonly number[]>, onRun: RunListener): SampleResult {
+  return explorerOf(scenario).runSerially(scenario, orders, onRun);
 }
 
 /** As {@link Explorer.replay}, with the kernel of the scenario. */

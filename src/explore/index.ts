@@ -1,7 +1,8 @@
 /** Schedules of a scenario, one access at a time: drawn, taken one and all, and replayed from tokens. */
-export { type CountedOutcome, OutcomeCensus, type Seriality, type SerialJudge, serialJudge } from './census.ts';
+export { type CountedOutcome, OutcomeCensus } from './census.ts';
 export { TokenError } from './errors.ts';
-export { Explorer, exhaust, exhaustSerial, replayToken, sample } from './explorer.ts';
+export { Explorer, exhaust, exhaustSerial, replayToken, runSerially, sample } from './explorer.ts';
+export { accessesThatMatter } from './meetings.ts';
 export type {
   ExhaustOptions,
   ExhaustResult,
@@ -14,4 +15,5 @@ export type {
   SerialOptions,
   TracedAccess,
 } from './run.ts';
+export { type JudgedOutcome, judgeSeriality, type Seriality, type SerialJudge, SerialTrials } from './seriality.ts';
 export { TOKEN_VERSION } from './token.ts';

@@ -28,6 +28,8 @@ export interface TracedAccess {
   readonly routine: string;
   /** What it found: for a load what it returned, for a read-modify-write the value before, for a store undefined. */
   readonly found: number | undefined;
+  /** Whether the slot has a use for what it found. */
+  readonly usesFound: boolean;
   /** What it stored; undefined for a load, and for a compare-exchange that failed. */
   readonly stored: number | undefined;
   /** Whether another lane could have got in its way: only of these the schedule has a say. */

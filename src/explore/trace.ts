@@ -22,7 +22,7 @@ export function traceSchedule(scenario: Scenario, program: StepProgram, content:
 
 function describe(machine: StepMachine, lane: number, found: number, left: number, isContended: boolean): TracedAccess {
   const { lanes, program, flat } = machine;
-  const { code, access, routine } = program.sites[lanes.site[lane]];
+  const { code, access, routine, usesOldValue } = program.sites[lanes.site[lane]];
   const stores = code !== StepCode.LOAD && (code !== StepCode.COMPARE_EXCHANGE || found === lanes.value[lane]);
   return {
     record: lane,
@@ -31,6 +31,7 @@ function describe(machine: StepMachine, lane: number, found: number, left: numbe
     access,
     routine,
     found: code === StepCode.STORE ? undefined : found,
+    usesFound: code === StepCode.LOAD || code === StepCode.COMPARE_EXCHANGE || usesOldValue,
     stored: stores ? left : undefined,
     isContended,
   };

@@ -53,7 +53,7 @@ describe('vrrl explore', () => {
     const { json } = await exploreJson(['--slots', folder.at('torn.jsonl'), '--runs', '50']);
     const { out } = await vrrl(['explore', '--slots', folder.at('torn.jsonl'), '--token', json.outcomes[0].token]);
     expect(out).toContain('0: MEMCPY(170, 172, 2)');
-    expect(out).toContain('control[170] := 1');
+    expect(out).toMatch(/\[170\] := 1/);
   });
 
   test.each([['uniform'], ['pct'], ['pos'], ['urw']])('finds nothing where nothing is, %s', async (sampler) => {
