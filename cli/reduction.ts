@@ -4,7 +4,9 @@ import { type ObservedCandidate, observedWith, writeCandidateLog } from '../node
 import { placeWhenWhole } from '../node/new-recording.ts';
 import type { RecordingFiles } from '../node/recording-files.ts';
 import { VERSION } from '../node/version.ts';
+import { drawStress, type StressSettings } from '../src/backend/index.ts';
 import { InputError } from '../src/base/errors.ts';
+import { RandomWords } from '../src/base/random.ts';
 import type { Rate } from '../src/diff/index.ts';
 import type { MemoryModel } from '../src/explore/index.ts';
 import type { Kernel } from '../src/kernel/index.ts';
@@ -34,6 +36,8 @@ import { CommandSubject } from './command-subject.ts';
 import type { Io } from './io.ts';
 import { chooseKernel, type KernelChoice } from './kernel-choice.ts';
 import { startCounter } from './progress.ts';
+import { plural } from './render/text.ts';
+import { type StressFlags, stressRequest } from './stress-options.ts';
 
 /** What the command line says about a reduction. */
 export interface ReduceFlags {
@@ -41,8 +45,8 @@ export interface ReduceFlags {
   readonly epoch?: number | undefined;
   /** Default threads. */
   readonly backend?: string | undefined;
-  /** Run candidates on the CPU model. */
-  readonly explorer?: true | undefined;
+  /** Run candidates on the CPU model; `false`: not even to begin with. */
+  readonly explorer?: boolean | undefined;
   readonly memory?: MemoryModel | undefined;
   /** A schedule of the epoch that shows what is to be kept. */
   readonly token?: string | undefined;
@@ -58,6 +62,8 @@ export interface ReduceFlags {
   readonly workers?: number | undefined;
   readonly adapter?: string | undefined;
   readonly deadlineMs?: number | undefined;
+  readonly stress?: StressFlags['stress'];
+  readonly stressSettings?: StressSettings | undefined;
   readonly force?: true | undefined;
   readonly quiet?: true | undefined;
 }
@@ -110,6 +116,7 @@ export async function reduceRecording(
   recording: RecordingFiles,
   flags: ReduceFlags,
 ): Promise<ReducedRecording> {
+  refuseStressInVain(flags);
   const needsKernel = flags.test === undefined && !isBackendModule(backendOf(flags));
   const choice = await chooseKernel(recording, flags, needsKernel);
   const { kernel } = choice;
@@ -210,6 +217,8 @@ function isOnExplorer({ explorer, token }: ReduceFlags): boolean {
 
 /** A legal reordering is what is looked for only if nothing worse is there. */
 async function onBackend(work: Work): Promise<Done> {
+  const first = await modelFirst(work);
+  if (first !== undefined && 'judge' in first) return first;
   const { flags, kernel } = work;
   const oracles = oraclesFor(flags, kernel);
   const make = isOnExplorer(flags) ? onExplorer : onOneBackend;
@@ -224,7 +233,8 @@ async function onBackend(work: Work): Promise<Done> {
   }
   if (done === undefined) throw new Error('there is no oracle');
   const isLegal = done.reduction !== undefined && done.judge.oracle !== oracles[0];
-  return isLegal ? { ...done, notes: [...done.notes, LEGAL] } : done;
+  const notes = [...(first === undefined ? [] : [first.note]), ...done.notes, ...(isLegal ? [LEGAL] : [])];
+  return { ...done, notes };
 }
 
 const LEGAL =
@@ -236,7 +246,9 @@ async function onOneBackend(work: Work, oracle: OracleName): Promise<Done> {
   const subject = backendSubject(io, flags, oracle);
   try {
     const canRestore = await subject.canRestore(kernel);
-    const original = await findOriginal(work, subject, canRestore);
+    const stresses = stressesFor(flags);
+    const isInVain = stresses.length > 0 && !(await subject.takesPrograms(kernel));
+    const original = await findOriginal(work, subject, canRestore, isInVain ? [] : stresses);
     const reduction = await reduceWith(work, original, subject, { canRestore });
     const { reproducer, signature } = reduction;
     const isKnown = reproducer !== undefined && signature !== undefined;
@@ -250,7 +262,7 @@ async function onOneBackend(work: Work, oracle: OracleName): Promise<Done> {
       reduction: reproducer === undefined ? undefined : reduction,
       failure,
       schedule: isKnown ? await scheduleOf(reproducer, signature, oracle, flags) : undefined,
-      notes: [],
+      notes: isInVain ? [`${name} takes no stress: it had no effect`] : [],
     };
   } finally {
     await subject.close();
@@ -299,9 +311,41 @@ async function onExplorer(work: Work, oracle: OracleName): Promise<Done> {
   if (kernel === undefined || oracle === 'differs-from-itself') {
     throw new InputError('the CPU model needs a kernel', 'name one with --kernel FILE, or leave --explorer out.');
   }
-  const { seed, memory, token } = flags;
-  const subject = new ExplorerSubject({ oracle, explain: violationOf, seed, memory });
+  const found = await reduceOnModel(work, oracle);
+  const { reproducer, signature } = found.reduction;
+  await writeFromModel(work, kernel, found);
+  const isToConfirm = reproducer !== undefined && signature !== undefined && flags.backend !== undefined;
+  const notes = isToConfirm ? [(await confirmed(io, flags, oracle, reproducer, signature)).note] : [];
+  return { ...doneOnModel(found, oracle), notes };
+}
+
+/** What the CPU model made of a recording. */
+interface ModelReduction {
+  readonly original: Original;
+  readonly reduction: Reduction;
+  readonly failure: Failure | undefined;
+  readonly schedule: ScheduleComparison | undefined;
+}
+
+interface ModelLimits {
+  /** How long it may look for a failure, and how long it may reduce it. */
+  readonly findMs: number;
+  readonly reduceMs: number;
+}
+
+const NO_LIMITS: ModelLimits = { findMs: Number.POSITIVE_INFINITY, reduceMs: Number.POSITIVE_INFINITY };
+
+async function reduceOnModel(
+  work: Work,
+  oracle: Exclude<OracleName, 'differs-from-itself'>,
+  { findMs, reduceMs }: ModelLimits = NO_LIMITS,
+): Promise<ModelReduction> {
+  const { seed, memory, token } = work.flags;
+  let end = performance.now() + findMs;
+  const isOver = () => performance.now() > end;
+  const subject = new ExplorerSubject({ oracle, explain: violationOf, seed, memory, isOver });
   const original = token === undefined ? await findOriginal(work, subject, true) : wholeOf(work);
+  end = performance.now() + reduceMs;
   const wanted = token === undefined ? undefined : (await subject.replay(original.candidate, token))?.signature;
   const reduction = await reduceWith(work, original, subject, { canRestore: true, signature: wanted });
   const { reproducer, signature } = reduction;
@@ -310,19 +354,79 @@ async function onExplorer(work: Work, oracle: OracleName): Promise<Done> {
   const options = memory === undefined ? {} : { memory };
   const schedule =
     isKnown && found ? await fewestSwitches(reproducer, subject, found.token, signature, options) : undefined;
-  const failure = schedule?.failure ?? found?.failure;
+  return { original, reduction, failure: schedule?.failure ?? found?.failure, schedule };
+}
+
+async function writeFromModel(work: Work, kernel: Kernel, { original, reduction, failure }: ModelReduction) {
+  const { reproducer } = reduction;
   const observed = failure && reproducer && observedWith(kernel, reproducer, failure.outcomes);
   await writeReproducer(work, original, reduction, observed, 'explorer');
-  const isToConfirm = isKnown && flags.backend !== undefined;
+}
+
+function doneOnModel(
+  { original, reduction, failure, schedule }: ModelReduction,
+  oracle: OracleName,
+): Omit<Done, 'notes'> {
   return {
     judge: { kind: 'explorer', asked: 'the CPU model', oracle },
     ...placeOf(original),
     rate: reduction.rateBefore,
-    reduction: reproducer === undefined ? undefined : reduction,
+    reduction: reduction.reproducer === undefined ? undefined : reduction,
     failure,
     schedule,
-    notes: isToConfirm ? [await confirmed(io, flags, oracle, reproducer, signature)] : [],
   };
+}
+
+/** So long may the CPU model take before a backend is asked. */
+const MODEL_FIRST: ModelLimits = { findMs: 3_000, reduceMs: 6_000 };
+/** Lanes beyond that take long to schedule, and so do kernels that make a schedule so rare that fewer are affordable. */
+const MOST_SLOTS_FOR_MODEL = 256;
+const LEAST_RUNS_FOR_MODEL = 2_000;
+/** Epochs that it looks at: of more it would see too little. */
+const MOST_EPOCHS_FOR_MODEL = 256;
+
+/**
+ * The CPU model before the backend that was asked for: it shows within seconds what a device shows once in a million runs, and
+ * with its schedule. What it shows counts only if the backend shows it too, since otherwise something else may be wrong there.
+ *
+ * @returns undefined if it is out of the question; a note if nothing came of it.
+ */
+async function modelFirst(work: Work): Promise<Done | { readonly note: string } | undefined> {
+  const { flags, kernel, io } = work;
+  if (kernel === undefined || !isForModel(flags)) return undefined;
+  // What is wrong with the backend's name is said at once.
+  await backendFactory(backendOf(flags), kernel, flags, io.note);
+  const oracle = flags.oracle === 'differs-from-reference' ? flags.oracle : 'unserializable';
+  const chosen = epochsForModel(work, kernel);
+  if (chosen.length === 0) return undefined;
+  // How often a backend fails says nothing about how often the model does.
+  const found = await reduceOnModel({ ...work, chosen, flags: { ...flags, rate: undefined } }, oracle, MODEL_FIRST);
+  const { reproducer, signature, isMinimal, unresolved, runs } = found.reduction;
+  if (reproducer === undefined || signature === undefined) {
+    const all = plural(found.original.searchRuns + runs, 'run');
+    return { note: `the CPU model was tried first, and showed no failure in ${all}` };
+  }
+  if (!isMinimal || unresolved > 0) return { note: 'the CPU model was tried first, and would have taken too long' };
+  const { isSeen, note } = await confirmed(io, flags, oracle, reproducer, signature);
+  if (!isSeen) return { note: `the CPU model was tried first, and showed a failure (${signature}): ${note}` };
+  await writeFromModel(work, kernel, found);
+  return { ...doneOnModel(found, oracle), notes: [`reduced on the CPU model, which was tried first; ${note}`] };
+}
+
+/** Epochs of few lanes and short schedules. */
+function epochsForModel({ plan, chosen }: Work, kernel: Kernel): PlannedEpoch[] {
+  const model = new ExplorerSubject({ oracle: 'unserializable' });
+  return chosen.slice(0, MOST_EPOCHS_FOR_MODEL).filter((epoch) => {
+    if (epoch.endRecord - epoch.firstRecord > MOST_SLOTS_FOR_MODEL) return false;
+    const candidate = candidateOfEpochs(plan, [epoch], kernel, kernel.slotCount);
+    return candidate !== undefined && model.affordable(candidate, LEAST_RUNS_FOR_MODEL) === LEAST_RUNS_FOR_MODEL;
+  });
+}
+
+/** The reference has one order only, and a known kernel is what the model runs. */
+function isForModel(flags: ReduceFlags): boolean {
+  if (isOnExplorer(flags) || flags.explorer === false) return false;
+  return backendOf(flags) !== 'reference' && flags.oracle !== 'differs-from-itself';
 }
 
 /** Runs on the backend that was asked for to see whether it shows what the CPU model does. */
@@ -334,37 +438,83 @@ async function confirmed(
   oracle: OracleName,
   reproducer: LogCandidate,
   signature: string,
-): Promise<string> {
+): Promise<{ readonly isSeen: boolean; readonly note: string }> {
+  const name = backendOf(flags);
   const subject = backendSubject(io, flags, oracle);
   try {
-    const { runs, failures } = await subject.run(reproducer, RUNS_TO_CONFIRM, signature);
-    if (failures.has(signature)) return `confirmed on ${backendOf(flags)}, in run ${runs}`;
-    return `not seen in ${runs} runs on ${backendOf(flags)}, which proves nothing`;
+    if (reproducer.initial !== undefined && !(await subject.canRestore(reproducer.kernel))) {
+      return { isSeen: false, note: `${name} cannot start from the state that it needs` };
+    }
+    const stresses = stressesFor(flags);
+    const settings = stresses.length === 0 ? [undefined] : stresses;
+    const most = Math.ceil(Math.min(RUNS_TO_CONFIRM, flags.maxRuns ?? RUNS_TO_CONFIRM) / settings.length);
+    let all = 0;
+    for (const stress of settings) {
+      const { runs, failures } = await subject.run({ ...reproducer, stress }, most, signature);
+      all += runs;
+      if (failures.has(signature)) return { isSeen: true, note: `confirmed on ${name} within ${plural(all, 'run')}` };
+    }
+    return { isSeen: false, note: `not seen in ${all} runs on ${name}, which proves nothing` };
   } finally {
     await subject.close();
   }
+}
+
+/** Settings that are drawn where none are given. */
+const DRAWN = 12;
+
+/** The settings that a search goes through, none at all first unless some are given; empty where no stress was asked for. */
+function stressesFor(flags: ReduceFlags): readonly (StressSettings | undefined)[] {
+  const request = stressRequest(flags, flags.adapter);
+  if (request === undefined) return [];
+  if ('settings' in request) return [request.settings];
+  const random = new RandomWords(request.seed);
+  const drawn = Array.from({ length: DRAWN }, () => drawStress(random.next()));
+  return [undefined, ...(request.candidates ?? []), ...drawn];
+}
+
+/** @throws InputError where nothing could come of stress. */
+function refuseStressInVain(flags: ReduceFlags): void {
+  if (flags.stress === undefined && flags.stressSettings === undefined) return;
+  if (!isOnExplorer(flags) && flags.test === undefined) return;
+  const who = flags.test === undefined ? 'the CPU model' : 'a command';
+  throw new InputError(`${who} takes no stress`, 'leave out --stress, or name a GPU with --backend.');
 }
 
 /**
  * The first epoch that fails by itself, started from its recorded state. If none does, what fails may take several of them; and a
  * backend that cannot start from a state has to run all of them anyway.
  */
-async function findOriginal(work: Work, subject: Subject<LogCandidate>, canRestore: boolean): Promise<Original> {
+async function findOriginal(
+  work: Work,
+  subject: Subject<LogCandidate>,
+  canRestore: boolean,
+  stresses: readonly (StressSettings | undefined)[] = [],
+): Promise<Original> {
   const { plan, chosen, kernel, flags } = work;
   const slotCount = kernel?.slotCount ?? flags.slotCount ?? largestSlotOf(plan) + 1;
-  const alone = (index: number) => candidateOfEpochs(plan, [chosen[index]], kernel, slotCount);
-  if (!canRestore || chosen.length === 1) {
-    const upTo = canRestore ? chosen : plan.epochs.slice(0, chosen[chosen.length - 1].index + 1);
-    return wholeOf({ ...work, chosen: upTo });
-  }
+  const settings = stresses.length === 0 ? [undefined] : stresses;
+  const upTo = canRestore ? chosen : plan.epochs.slice(0, chosen[chosen.length - 1].index + 1);
+  const pieces = canRestore ? chosen.map((epoch) => [epoch]) : [upTo];
+  const whole = (): Original => {
+    const original = wholeOf({ ...work, chosen: upTo });
+    return { ...original, candidate: { ...original.candidate, stress: settings[settings.length - 1] } };
+  };
+  if (pieces.length * settings.length === 1) return whole();
+  // All of them with the first settings come before the first of them with others.
+  const at = (index: number) => {
+    const candidate = candidateOfEpochs(plan, pieces[index % pieces.length], kernel, slotCount);
+    return candidate && { ...candidate, stress: settings[Math.floor(index / pieces.length)] };
+  };
   const mostRuns = Math.min(MOST_FOR_SEARCH, Math.floor((flags.maxRuns ?? DEFAULT_MAX_RUNS) * SHARE_FOR_SEARCH));
   const progress = startCounter(work.io, 'looking for an epoch that fails', 'runs', flags.quiet);
   try {
-    const found = await findFailing(chosen.length, alone, subject, mostRuns);
+    const found = await findFailing(pieces.length * settings.length, at, subject, mostRuns);
     if (found.candidate === undefined || found.index === undefined) {
-      return { ...wholeOf(work), searchRuns: found.runs };
+      return { ...whole(), searchRuns: found.runs };
     }
-    return { candidate: found.candidate, epochs: [chosen[found.index]], searchRuns: found.runs };
+    const epochs = pieces[found.index % pieces.length];
+    return { candidate: found.candidate, epochs, searchRuns: found.runs };
   } finally {
     progress.stop();
   }
@@ -378,7 +528,7 @@ async function reduceWith(
 ): Promise<Reduction> {
   const progress = startCounter(io, 'reducing', 'runs', flags.quiet);
   const name = backendOf(flags);
-  const isOwn = subject instanceof BackendSubject && isBackendModule(name) && !name.startsWith(EXEC);
+  const isOwn = flags.test === undefined && isBackendModule(name) && !name.startsWith(EXEC);
   try {
     return await reduceLog(candidate, subject, {
       alpha: flags.alpha,

@@ -18,6 +18,7 @@ import { renderReduction, type WrittenFiles } from '../render/reduce.ts';
 import { reductionJson } from '../render/reduce-json.ts';
 import { renderTestFile, testPathOf } from '../render/reduce-test-file.ts';
 import { count, printable } from '../render/text.ts';
+import { stressSeed, stressSettings } from '../stress-options.ts';
 
 const AFTER_HELP = `
 An epoch that fails is looked for, each of them started from its recorded state; then epochs, slots, state, lanes, ring,
@@ -27,6 +28,8 @@ since fewer slots leave something else: a candidate fails if it differs from wha
 without a kernel a backend is compared with what it mostly does.
 A command is given the path of a candidate for {} and ends as for git bisect run: 0 it is good, 125 cannot tell,
 any other up to 127 it is bad. It is run by the shell, in this folder.
+Where the kernel is known, the CPU model is tried first for a few seconds: what it shows is reduced there, with its
+schedule, and counts if the backend confirms it. A GPU gets candidates as programs, and runs them thousands of times at once.
 One failing run is enough to take a candidate; as many clean ones as its rate asks for are needed to reject it.
 
 The reproducer is a log that replays by itself, and beside it is a test for node --test (small.test.mjs).
@@ -36,6 +39,7 @@ Examples:
   $ vrrl reduce run.vrrl -o small.vrrl
   $ vrrl reduce run.vrrl -o small.vrrl --backend ./my-backend.mjs --epoch 17
   $ vrrl reduce run.vrrl -o small.vrrl --test 'vrrl replay {} --backend ./my-backend.mjs --replicas 100' --rate 1
+  $ vrrl reduce run.vrrl -o small.vrrl --backend dawn --no-explorer --stress
   $ vrrl reduce run.vrrl -o small.vrrl --backend dawn --alpha 0.01 --max-runs 100000 --json`;
 
 export const addReduce: AddCommand = (program, context) => {
@@ -51,6 +55,7 @@ export const addReduce: AddCommand = (program, context) => {
       'threads',
     )
     .option('--explorer', 'run candidates on the CPU model; a --backend given too has to confirm what is left')
+    .option('--no-explorer', 'leave the CPU model out, which is tried first for a few seconds')
     .addOption(
       new Option('--memory <model>', 'the memory of the CPU model').choices(['sequential', 'relaxed'] as const),
     )
@@ -69,6 +74,12 @@ export const addReduce: AddCommand = (program, context) => {
     .option('--kernel <file>', 'a module whose default export is a kernel, or one in JSON; default: the recorded one')
     .option('--slot-count <n>', 'slots of the ring; default: recorded or inferred', integer(1, MAX_SLOT_COUNT))
     .option('--control-words <n>', 'words of control memory; default: recorded or inferred', integer(160, 1 << 24))
+    .option('--stress [seed]', 'push a GPU towards rare schedules, with settings drawn from a seed', stressSeed)
+    .option(
+      '--stress-settings <list>',
+      'push it with these settings to begin with: lanes=4,shuffleLanes=1',
+      stressSettings,
+    )
     .option('--adapter <name>', ADAPTER_HELP)
     .option('--workers <n>', 'worker threads', integer(1, 64))
     .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))

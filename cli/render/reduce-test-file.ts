@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { commandWords } from '../../node/command-words.ts';
+import type { StressSettings } from '../../src/backend/index.ts';
 import { cleanRunsToReject, type Reduction } from '../../src/reduce/index.ts';
 import { EXEC, isBackendModule } from '../backends.ts';
 import { commandFor } from '../command-subject.ts';
@@ -53,6 +54,7 @@ function runsFor({ rateAfter }: Reduction): number {
 function backendBody(reduced: ReducedRecording, reduction: Reduction, logPath: string): string[] {
   const { subject, fromNode, fromReduce } = subjectExpression(reduced, path.dirname(logPath));
   const kernel = kernelExpression(reduced, path.dirname(logPath));
+  const stress = reduction.reproducer?.stress;
   const names = [...new Set(['openRecording', ...fromNode, ...(kernel === undefined ? [] : ['loadKernel'])])];
   const others = ['candidateOfRecording', ...fromReduce].toSorted((left, right) => left.localeCompare(right));
   return [
@@ -65,6 +67,7 @@ function backendBody(reduced: ReducedRecording, reduction: Reduction, logPath: s
     `const LOG = ${literal(`./${path.basename(logPath)}`)};`,
     `const RUNS = ${runsFor(reduction)};`,
     `const FAILURE = ${literal(reduction.signature ?? '')};`,
+    ...(stress === undefined ? [] : [`const STRESS = ${stressLiteral(stress)};`]),
     ...(kernel === undefined
       ? [
           "// The kernel as it was recorded. For yours as it is now, import loadKernel from 'vrrl/node':",
@@ -77,7 +80,9 @@ function backendBody(reduced: ReducedRecording, reduction: Reduction, logPath: s
     '  const recording = openRecording(fileURLToPath(new URL(LOG, import.meta.url)));',
     ...subject.map((line) => `  ${line}`),
     '  try {',
-    '    const candidate = candidateOfRecording(recording, KERNEL);',
+    stress === undefined
+      ? '    const candidate = candidateOfRecording(recording, KERNEL);'
+      : '    const candidate = { ...candidateOfRecording(recording, KERNEL), stress: STRESS };',
     '    const { failures, unresolved } = await subject.run(candidate, RUNS, FAILURE);',
     '    assert.equal(unresolved, undefined);',
     '    assert.deepEqual([...failures.keys()], []);',
@@ -87,6 +92,12 @@ function backendBody(reduced: ReducedRecording, reduction: Reduction, logPath: s
     '  }',
     '});',
   ];
+}
+
+function stressLiteral(stress: StressSettings): string {
+  return `{ ${Object.entries(stress)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(', ')} }`;
 }
 
 /** Of a kernel that was given on the command line. */

@@ -1,17 +1,18 @@
-/** Candidates on a backend, run after run. */
+/** Candidates on a backend: run after run, or thousands at once where it takes up whole programs. */
 
 import { type Awaitable, type Backend, BackendFaultError, layoutOf, PublishError } from '../backend/index.ts';
 import type { Kernel } from '../kernel/index.ts';
 import type { ObservationLayout } from '../observe/index.ts';
 import { type LogCandidate, slotCountOf } from './candidate.ts';
 import {
-  type CandidateOracle,
   type Explain,
   type Failure,
   MajorityOracle,
   type OracleName,
+  type ReferenceOracle,
   referenceOracle,
 } from './oracle.ts';
+import { ProgramRunner, type ProgramRuns } from './program-runs.ts';
 import { runCandidate } from './run-candidate.ts';
 import type { Runs, Subject } from './subject.ts';
 
@@ -29,7 +30,7 @@ export interface BackendSubjectOptions {
 /** The last candidate's oracle is kept: candidates are asked about more than once. */
 interface Judged {
   readonly candidate: LogCandidate;
-  readonly oracle: CandidateOracle;
+  readonly oracle: ReferenceOracle | MajorityOracle;
 }
 
 export class BackendSubject implements Subject<LogCandidate> {
@@ -40,6 +41,8 @@ export class BackendSubject implements Subject<LogCandidate> {
   /** The kernel that the backend was made for. */
   #madeFor: string | undefined;
   #judged: Judged | undefined;
+  /** The newest candidate, where a device has taken it up; `refused` if it would not. */
+  #runner: ProgramRunner | 'refused' | undefined;
   /** What the newest failing runs of the newest candidate showed, by their signatures. */
   #seen: { readonly candidate: LogCandidate; readonly failures: Map<string, Failure> } | undefined;
 
@@ -56,13 +59,14 @@ export class BackendSubject implements Subject<LogCandidate> {
     if (slotCountOf(candidate) === 0) return { runs: Math.max(1, most), failures, unresolved: undefined };
     let runs = 0;
     try {
-      const { backend, words, oracle } = await this.#prepare(candidate);
+      const runSome = await this.#prepare(candidate);
       while (runs < most && !(wanted !== undefined && failures.has(wanted))) {
-        const failure = oracle.failureOf(await runCandidate(backend, words, candidate));
-        runs += 1;
-        if (failure === undefined) continue;
-        failures.set(failure.signature, (failures.get(failure.signature) ?? 0) + 1);
-        this.#keep(candidate, failure);
+        const some = await runSome(most - runs);
+        runs += some.runs;
+        for (const [failure, count] of some.failures) {
+          failures.set(failure.signature, (failures.get(failure.signature) ?? 0) + count);
+          this.#keep(candidate, failure);
+        }
       }
     } catch (error) {
       return await this.#afterError(error, runs, failures);
@@ -80,6 +84,11 @@ export class BackendSubject implements Subject<LogCandidate> {
     return (await this.#backendFor(kernel)).restore !== undefined;
   }
 
+  /** Whether it takes up whole programs, which is what stress is for. */
+  async takesPrograms(kernel: Kernel | undefined): Promise<boolean> {
+    return (await this.#backendFor(kernel)).load !== undefined;
+  }
+
   /** What it observes, and what that is when it has been started. */
   async startingState(
     kernel: Kernel | undefined,
@@ -95,6 +104,8 @@ export class BackendSubject implements Subject<LogCandidate> {
   async close(): Promise<void> {
     const backend = this.#backend;
     this.#backend = undefined;
+    // What it had taken up goes with it.
+    this.#runner = undefined;
     await backend?.stop();
   }
 
@@ -103,21 +114,36 @@ export class BackendSubject implements Subject<LogCandidate> {
     this.#seen.failures.set(failure.signature, failure);
   }
 
-  async #prepare(candidate: LogCandidate) {
+  /** What runs a candidate, once or as often as it can at once. */
+  async #prepare(candidate: LogCandidate): Promise<(most: number) => Promise<ProgramRuns>> {
     const backend = await this.#backendFor(candidate.kernel);
     const layout = layoutOf(backend);
     if (this.#judged?.candidate !== candidate) {
+      await this.#release();
       this.#judged = { candidate, oracle: await this.#oracleFor(candidate, layout) };
     }
     const { oracle } = this.#judged;
     const words = layout.snapshotWords;
     if (oracle instanceof MajorityOracle) {
       while (oracle.needsRun) oracle.learn(await runCandidate(backend, words, candidate));
+    } else {
+      this.#runner ??= (await ProgramRunner.load(backend, candidate, oracle)) ?? 'refused';
+      const runner = this.#runner;
+      if (runner !== 'refused') return (most) => runner.run(most);
     }
-    return { backend, words, oracle };
+    return async () => {
+      const failure = oracle.failureOf(await runCandidate(backend, words, candidate));
+      return { runs: 1, failures: failure === undefined ? [] : [[failure, 1]] };
+    };
   }
 
-  async #oracleFor(candidate: LogCandidate, layout: ReturnType<typeof layoutOf>): Promise<CandidateOracle> {
+  async #release(): Promise<void> {
+    const runner = this.#runner;
+    this.#runner = undefined;
+    if (runner !== undefined && runner !== 'refused') await runner.release();
+  }
+
+  async #oracleFor(candidate: LogCandidate, layout: ReturnType<typeof layoutOf>): Promise<Judged['oracle']> {
     const { oracle, explain } = this.#options;
     if (oracle === 'differs-from-itself') return new MajorityOracle(layout, candidate);
     try {

@@ -17,7 +17,11 @@ export interface ExplorerSubjectOptions {
   readonly sampler?: Sampler | undefined;
   /** Where seeds begin. Default 1. */
   readonly seed?: number | undefined;
+  /** Whether the time for all of it is over: what has not been told by then stays untold. Default: it never is. */
+  readonly isOver?: (() => boolean) | undefined;
 }
+
+const OVER = 'the time that the CPU model had is over';
 
 /** A failing run, and its schedule. */
 export interface ScheduledFailure {
@@ -58,15 +62,17 @@ export class ExplorerSubject implements Subject<LogCandidate> {
 
   async run(candidate: LogCandidate, most: number, wanted: string | undefined): Promise<Runs> {
     const failures = new Map<string, number>();
+    const { isOver = () => false } = this.#options;
+    if (isOver()) return { runs: 0, failures, unresolved: OVER };
     const scenario = scenarioOf(candidate);
     if (scenario === undefined) return { runs: 0, failures, unresolved: 'it is more than one epoch of a kernel' };
     if (slotCountOf(candidate) === 0) return { runs: most, failures, unresolved: undefined };
     const oracle = await this.oracleFor(candidate);
     const look = (run: Run): boolean => {
       const found = this.#look(candidate, oracle, run);
-      if (found === undefined) return false;
+      if (found === undefined) return isOver();
       failures.set(found, (failures.get(found) ?? 0) + 1);
-      return found === wanted;
+      return found === wanted || isOver();
     };
     const explorer = this.explorerOf(scenario.kernel);
     const { memory = 'sequential', sampler = 'uniform' } = this.#options;
@@ -79,7 +85,7 @@ export class ExplorerSubject implements Subject<LogCandidate> {
     }
     this.#seed = (this.#seed + 1) >>> 0;
     const { runs } = explorer.sample(scenario, { memory, sampler, seed: this.#seed, runs: most }, look);
-    return { runs, failures, unresolved: undefined };
+    return { runs, failures, unresolved: runs < most && isOver() ? OVER : undefined };
   }
 
   /** The newest failing run of the newest candidate with that signature. */

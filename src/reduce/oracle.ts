@@ -34,6 +34,12 @@ export interface CandidateOracle {
   failureOf(outcomes: readonly ScenarioOutcome[]): Failure | undefined;
 }
 
+/** What runs are compared with is known before any of them. */
+export interface ReferenceOracle extends CandidateOracle {
+  /** What the reference shows after each epoch. */
+  readonly expected: readonly ScenarioOutcome[];
+}
+
 /** Says of what was seen of an epoch why no order of whole slots explains it; undefined if one does or nobody knows. */
 export type Explain = (scenario: Scenario, outcome: ScenarioOutcome) => string | undefined;
 
@@ -43,13 +49,14 @@ export type Explain = (scenario: Scenario, outcome: ScenarioOutcome) => string |
  * @param explain where it is given, a difference counts only if it says that no serial order explains it, and what it says is a
  *   part of the signature.
  */
-export async function referenceOracle(candidate: LogCandidate, explain?: Explain): Promise<CandidateOracle> {
+export async function referenceOracle(candidate: LogCandidate, explain?: Explain): Promise<ReferenceOracle> {
   const expected = await referenceOutcomes(candidate);
   const { kernel } = candidate;
   if (kernel === undefined) throw new Error('there is no reference without a kernel');
   const layout = resolveLayout(new ReferenceBackend(kernel).layout);
   const explained = explain && explainOnce(candidate, explain);
   return {
+    expected,
     failureOf(outcomes) {
       for (const [epoch, seen] of outcomes.entries()) {
         const difference = differenceOf(layout, kernel, expected[epoch], seen);

@@ -33,7 +33,7 @@ async function runEpoch(
   for (const end of batchEnds) {
     for (; next < end; next += 1) {
       const { slotIndex, slot } = slots[next];
-      if (slotIndex >= backend.slotCount) throw beyondRing(slotIndex, backend.slotCount);
+      if (slotIndex >= backend.slotCount) throw beyondRing(slotIndex, backend);
       const publishing = backend.publish(slotIndex, slot);
       if (isPromise(publishing)) await publishing;
     }
@@ -51,7 +51,15 @@ function settled(result: Awaitable<void> | undefined): Awaitable<void> {
   return result !== undefined && isPromise(result) ? result : undefined;
 }
 
-function beyondRing(slotIndex: number, slotCount: number): PublishError {
+/** @throws PublishError if a slot is beyond the ring. */
+export function refuseBeyondRing(backend: Backend, { epochs }: LogCandidate): void {
+  for (const { slots } of epochs) {
+    const beyond = slots.find(({ slotIndex }) => slotIndex >= backend.slotCount);
+    if (beyond !== undefined) throw beyondRing(beyond.slotIndex, backend);
+  }
+}
+
+function beyondRing(slotIndex: number, { slotCount }: Backend): PublishError {
   return new PublishError(
     `slot ${slotIndex} is beyond the ring, which has ${slotCount} slots`,
     'use a backend with at least that many.',
