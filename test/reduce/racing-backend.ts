@@ -7,7 +7,8 @@ import { Opcode } from '../../src/protocol/index.ts';
 
 export class RacingBackend extends ReferenceBackend {
   readonly #random: RandomWords;
-  readonly #threshold: number;
+  /** How often the addition is lost. */
+  rate: number;
   readonly #added = new Map<number, number>();
   #twice: { readonly word: number; readonly amount: number } | undefined;
   #lost: { readonly word: number; readonly amount: number }[] = [];
@@ -18,7 +19,7 @@ export class RacingBackend extends ReferenceBackend {
   constructor(kernel: Kernel, rate: number, seed: number) {
     super(kernel);
     this.#random = new RandomWords(seed);
-    this.#threshold = rate * 2 ** 32;
+    this.rate = rate;
   }
 
   override publish(slotIndex: number, slot: Slot): void {
@@ -31,7 +32,7 @@ export class RacingBackend extends ReferenceBackend {
   }
 
   override drain(): DrainReport {
-    if (this.#twice !== undefined && this.#random.next() < this.#threshold) this.#lost.push(this.#twice);
+    if (this.#twice !== undefined && this.#random.next() < this.rate * 2 ** 32) this.#lost.push(this.#twice);
     this.#twice = undefined;
     this.#added.clear();
     return super.drain();
