@@ -8,6 +8,7 @@ import { orderAccesses } from './access-model.ts';
 import type { SmallContradiction } from './contradiction.ts';
 import type { AccessRow, Level, Witness } from './explanation.ts';
 import { type Question, withFoldedRecords } from './question.ts';
+import { reachedOf } from './slot-shape.ts';
 import { listText } from './tell.ts';
 import { isSameWord, nameWeakShape } from './weak-shape.ts';
 
@@ -295,7 +296,7 @@ function promises({ analysis }: Question, slot: number): boolean {
 function isSeveral({ analysis, stateWords }: Question, slot: number): boolean {
   const states = new Set(stateWords);
   const { steps, isOpaque, records } = analysis.shapes[slot];
-  return isOpaque || steps.filter(({ word }) => word === undefined || states.has(word)).length + records.length > 1;
+  return isOpaque || steps.filter((step) => reachedOf(step, states).length > 0).length + records.length > 1;
 }
 
 function opcodesOf({ analysis }: Question, slots: readonly number[]): string[] {

@@ -8,6 +8,9 @@ import { type Equivalence, type ResolvedLayout, resolveLayout } from '../observe
 import type { Scenario } from '../scenario/index.ts';
 import { type CommutingOperation, type SlotShape, type SlotStep, shapeOf } from './slot-shape.ts';
 
+/** An access that may reach more words than this may reach any. */
+const MAX_REACHED_WORDS = 4_096;
+
 /** A word that slots only apply one commuting operation to, without looking at what was there. */
 export interface FoldedWord {
   readonly word: number;
@@ -101,10 +104,10 @@ function wordsWritten(shapes: readonly SlotShape[]): Set<number> | undefined {
   const words = new Set<number>();
   for (const { steps, isOpaque } of shapes) {
     if (isOpaque) return undefined;
-    for (const { kind, word } of steps) {
+    for (const { kind, first, last } of steps) {
       if (kind === 'load') continue;
-      if (word === undefined) return undefined;
-      words.add(word);
+      if (last - first >= MAX_REACHED_WORDS) return undefined;
+      for (let word = first; word <= last; word += 1) words.add(word);
     }
   }
   return words;
@@ -131,12 +134,14 @@ function usesOf(shapes: readonly SlotShape[]): Uses {
   const byWord = new Map<number, WordUse>();
   const anywhere: number[] = [];
   for (const [slot, { steps, isOpaque }] of shapes.entries()) {
-    if (isOpaque || steps.some(({ word }) => word === undefined)) anywhere.push(slot);
+    if (isOpaque || steps.some(({ first, last }) => last - first >= MAX_REACHED_WORDS)) anywhere.push(slot);
     for (const step of steps) {
-      if (step.word === undefined) continue;
-      const use = byWord.get(step.word) ?? { steps: [] };
-      use.steps.push({ slot, step });
-      byWord.set(step.word, use);
+      if (step.last - step.first >= MAX_REACHED_WORDS) continue;
+      for (let word = step.first; word <= step.last; word += 1) {
+        const use = byWord.get(word) ?? { steps: [] };
+        use.steps.push({ slot, step });
+        byWord.set(word, use);
+      }
     }
   }
   return { byWord, anywhere };
@@ -149,7 +154,8 @@ function foldedWords({ byWord, anywhere }: Uses, shapes: readonly SlotShape[]): 
     const operation = steps[0].step.operation;
     if (operation === undefined || operation === 'exchange') continue;
     if (!steps.every(({ step }) => step.operation === operation && !step.isValueUsed)) continue;
-    const isVarying = ({ step }: WordUse['steps'][number]) => step.isConditional || typeof step.value !== 'number';
+    const isVarying = ({ step }: WordUse['steps'][number]) =>
+      step.isConditional || step.word === undefined || typeof step.value !== 'number';
     const varying = new Set(steps.filter(isVarying).map(({ slot }) => slot));
     const constants = steps
       .filter(({ slot }) => !varying.has(slot))
@@ -207,6 +213,8 @@ class Partition {
     const byRegion = new Map<number, number>();
     for (const [word, { steps }] of uses.byWord) {
       const equivalence = equivalenceAt(layout, word);
+      // Of a range that is loaded from, most words may be nobody's to write.
+      if (steps.every(({ step }) => step.kind === 'load')) continue;
       const slots = folded.get(word)?.varying ?? [...new Set(steps.map(({ slot }) => slot))];
       const isRead = steps.some(({ step }) => step.kind !== 'store');
       if (slots.length === 0 || (equivalence === 'ignored' && !isRead)) continue;

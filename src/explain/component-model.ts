@@ -5,7 +5,7 @@ import { SlotStatus } from '../protocol/index.ts';
 import type { SerialModel } from '../serial/index.ts';
 import type { Question } from './question.ts';
 import { hasEnded, type SlotMachine } from './slot-machine.ts';
-import { isLoaded, type SlotShape } from './slot-shape.ts';
+import { isLoaded, mayReach, reachedOf, type SlotShape } from './slot-shape.ts';
 
 /** Operation *i* is slot `question.slots[i]`. */
 export class ComponentModel implements SerialModel {
@@ -183,9 +183,10 @@ export class ComponentModel implements SerialModel {
     const { analysis, askedRegions } = this.#question;
     if (shape.isOpaque || shape.end !== 'done' || askedRegions.length > 0) return false;
     if (shape.records.length > 0 && !analysis.areRecordsFolded) return false;
-    return shape.steps.every(({ kind, word, expected }, step) => {
+    return shape.steps.every((each, step) => {
+      const { kind, word, expected } = each;
       if (kind === 'load') return true;
-      if (word === undefined) return false;
+      if (word === undefined) return reachedOf(each, this.#isState).length === 0;
       if (!this.#isState.has(word) || this.#owners.get(word) === slot) return true;
       if (kind !== 'compareExchange' || typeof expected !== 'number') return false;
       const seen = this.#knownOldValue(shape, slot, step);
@@ -214,7 +215,7 @@ export function knownOldValue(
   for (const { kind, word, value, isConditional } of shape.steps) {
     if (kind !== 'store' || isConditional || word === undefined || !isLoaded(value) || value.step !== step) continue;
     // A word that is stored twice shows the second value only.
-    if (shape.steps.filter((each) => each.word === word).length !== 1) continue;
+    if (shape.steps.filter((each) => mayReach(each, word)).length !== 1) continue;
     const seen = privateValue(word);
     if (seen !== undefined) return (seen - value.plus) >>> 0;
   }
@@ -222,26 +223,25 @@ export function knownOldValue(
 }
 
 /** By word, the only slot of the question that touches it, or −1; nothing where a slot may touch anything. */
-export function ownersOf({ slots, analysis }: Question): Map<number, number> {
+export function ownersOf({ slots, analysis, stateWords }: Question): Map<number, number> {
   const owners = new Map<number, number>();
+  const states = new Set(stateWords);
   for (const slot of slots) {
     const { steps, isOpaque } = analysis.shapes[slot];
     if (isOpaque) return new Map();
-    for (const { word } of steps) {
-      if (word === undefined) return new Map();
-      owners.set(word, (owners.get(word) ?? slot) === slot ? slot : -1);
+    for (const step of steps) {
+      for (const word of reachedOf(step, states)) owners.set(word, (owners.get(word) ?? slot) === slot ? slot : -1);
     }
   }
   return owners;
 }
 
 function writesOf(shape: SlotShape, states: ReadonlySet<number>, question: Question): Uint32Array {
-  if (shape.isOpaque || shape.steps.some(({ kind, word }) => kind !== 'load' && word === undefined)) {
-    return Uint32Array.from(states);
-  }
+  if (shape.isOpaque) return Uint32Array.from(states);
   const words = new Set<number>();
-  for (const { kind, word } of shape.steps)
-    if (kind !== 'load' && word !== undefined && states.has(word)) words.add(word);
+  for (const step of shape.steps) {
+    if (step.kind !== 'load') for (const word of reachedOf(step, states)) words.add(word);
+  }
   const { kernel } = question.analysis.scenario;
   if (shape.records.length > 0 || shape.usesDebugFreely) {
     for (const word of states) if (word >= kernel.controlWords) words.add(word);
@@ -251,9 +251,10 @@ function writesOf(shape: SlotShape, states: ReadonlySet<number>, question: Quest
 
 /** Whether a slot certainly leaves another value in a word than the one that is wanted, whatever it loads. */
 function surelySpoils(shape: SlotShape, word: number, wanted: number): boolean {
-  if (shape.isOpaque || shape.steps.some((step) => step.kind !== 'load' && step.word === undefined)) return false;
-  const last = shape.steps.findLast((step) => step.kind !== 'load' && step.word === word);
-  return last?.kind === 'store' && !last.isConditional && typeof last.value === 'number' && last.value !== wanted;
+  if (shape.isOpaque) return false;
+  const last = shape.steps.findLast((step) => step.kind !== 'load' && mayReach(step, word));
+  if (last?.word === undefined) return false;
+  return last.kind === 'store' && !last.isConditional && typeof last.value === 'number' && last.value !== wanted;
 }
 
 function mix(word: number, value: number): number {

@@ -7,7 +7,7 @@
 import type { Question } from './question.ts';
 import { answerSerially, type SerialAnswer } from './serial-level.ts';
 import type { SlotMachine } from './slot-machine.ts';
-import type { SlotShape } from './slot-shape.ts';
+import { reachedOf, type SlotShape } from './slot-shape.ts';
 
 /** A question without an answer, as small as it gets. */
 export interface SmallContradiction {
@@ -105,12 +105,12 @@ function wordsOf(
 ): Set<number> | undefined {
   const words = new Set<number>();
   if (isOpaque) return undefined;
-  for (const { kind, word, isValueUsed, operation } of steps) {
+  for (const step of steps) {
+    const { kind, isValueUsed, operation } = step;
     const isConcerned = how === 'written' ? kind !== 'load' : kind !== 'store';
     // What an addition leaves depends on what was there, whether or not it is looked at.
     if (!isConcerned || (how === 'read' && operation === 'exchange' && !isValueUsed)) continue;
-    if (word === undefined) return undefined;
-    if (states.has(word)) words.add(word);
+    for (const word of reachedOf(step, states)) words.add(word);
   }
   return words;
 }

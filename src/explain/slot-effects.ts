@@ -1,7 +1,7 @@
 /** What a whole slot does as assignments: each word afterwards in terms of the words before. */
 
 import { applyCommuting, type Question } from './question.ts';
-import { isLoaded, type ShapeValue, type SlotStep } from './slot-shape.ts';
+import { isLoaded, reachedOf, type ShapeValue, type SlotStep } from './slot-shape.ts';
 
 /** A word afterwards: `value`, or what `base` was before plus `value`. */
 export interface Effect {
@@ -35,8 +35,8 @@ export function effectsOf(question: Question, slot: number): readonly SlotCase[]
   const states = new Set(stateWords);
   let ways: Way[] = [{ equals: [], differs: [], words: new Map(), found: [] }];
   for (const [index, step] of steps.entries()) {
+    if (reachedOf(step, states).length === 0) continue;
     if (step.word === undefined || step.isConditional) return undefined;
-    if (!states.has(step.word)) continue;
     const next = ways.map((way) => stepped(way, index, step));
     if (next.includes(undefined)) return undefined;
     ways = next.flatMap((each) => each ?? []);

@@ -3,7 +3,8 @@
  *
  * The handler is run with its arguments known. A word that no slot of the epoch can write is known too; everything else
  * that is loaded is a name, so that "stores what it loaded, plus one" can be said. A branch on something that is not known
- * goes both ways, and what is in it is conditional.
+ * goes both ways, and what is in it is conditional. Of what is not known it is kept between which numbers it lies, so that
+ * an index that was loaded and then looked at reaches a range of words and not all of them.
  */
 
 import {
@@ -25,6 +26,8 @@ import {
   SlotWord,
 } from '../protocol/index.ts';
 import type { PlacedSlot } from '../record/index.ts';
+import { hull, type Interval, single } from './interval.ts';
+import { Cursor, Locals } from './shape-locals.ts';
 
 /** What step number `step` of the slot loaded, plus a constant. */
 export interface LoadedValue {
@@ -42,6 +45,9 @@ export interface SlotStep {
   readonly kind: 'load' | 'store' | 'modify' | 'compareExchange';
   /** Which word, counted over the snapshot; undefined if it depends on what is loaded. */
   readonly word: number | undefined;
+  /** The words `first` … `last` are all that it may reach; both are `word` where that is known. */
+  readonly first: number;
+  readonly last: number;
   /** What is stored, or the operand; of a compare-exchange what is desired. */
   readonly value: ShapeValue;
   readonly expected: ShapeValue;
@@ -86,21 +92,14 @@ export function shapeOf(kernel: Kernel, placed: PlacedSlot, constants: ConstantW
   return new ShapeWalk(kernel, placed, constants).run();
 }
 
+/** Turns of a loop of which it is not known how many there are; beyond, the slot may touch everything. */
+const MAX_UNSURE_TURNS = 4_096;
+/** Words that are looked at to tell between which numbers one of them lies. */
+const MAX_SCANNED_WORDS = 4_096;
+
 type Ending = 'next' | 'break' | 'finish' | 'fault';
-type Locals = Map<string, ShapeValue>;
-
-/** A position in the debug log that an atomic addition reserved: the number of the record, and words beyond its start. */
-class Cursor implements LoadedValue {
-  readonly step: number;
-  readonly plus: number;
-  readonly record: number;
-
-  constructor(step: number, plus: number, record: number) {
-    this.step = step;
-    this.plus = plus;
-    this.record = record;
-  }
-}
+/** The slot's own words as they stand. */
+type OwnWords = (number | undefined)[];
 
 interface OpenRecord {
   readonly words: ShapeValue[];
@@ -115,7 +114,10 @@ class ShapeWalk {
   readonly #tables: ReadonlyMap<string, Uint32Array>;
   readonly #steps: SlotStep[] = [];
   readonly #records: OpenRecord[] = [];
-  #own: (number | undefined)[];
+  #own: OwnWords;
+  /** How things stood where the innermost loop may have been left, and where the handler may have been. */
+  #breaks: (readonly [Locals, OwnWords])[] = [];
+  #finishes: OwnWords[] = [];
   readonly #endings = new Set<number | undefined>();
   /** Branches on something unknown that this is in. */
   #unknownBranches = 0;
@@ -137,7 +139,7 @@ class ShapeWalk {
   }
 
   run(): SlotShape {
-    const locals: Locals = new Map<string, ShapeValue>([
+    const locals = this.#newLocals([
       ['slotIndex', this.#slotBase / SLOT_WORDS],
       ['slotBase', this.#slotBase],
     ]);
@@ -154,6 +156,12 @@ class ShapeWalk {
       usesDebugFreely: this.#usesDebugFreely,
       readsOtherSlots: this.#readsOtherSlots,
     };
+  }
+
+  #newLocals(parameters: readonly (readonly [string, number])[]): Locals {
+    return new Locals(() => {
+      this.#usesDebugFreely = true;
+    }, parameters);
   }
 
   get #isConditional(): boolean {
@@ -175,7 +183,7 @@ class ShapeWalk {
       case 'let':
       case 'variable':
       case 'assign':
-        locals.set(statement.name, this.#value(statement.value, locals));
+        locals.assign(statement.name, statement.value);
         return 'next';
       case 'load':
       case 'store':
@@ -208,7 +216,9 @@ class ShapeWalk {
     const condition = this.#condition(statement, locals);
     if (condition === true) return this.#block(statement.whenTrue, locals);
     if (condition === false) return this.#block(statement.whenFalse, locals);
-    const [then, otherwise] = [new Map(locals), new Map(locals)];
+    const [then, otherwise] = [locals.copy(), locals.copy()];
+    then.narrow(statement.condition, true);
+    otherwise.narrow(statement.condition, false);
     const own = [...this.#own];
     this.#unknownBranches += 1;
     const thenEnding = this.#block(statement.whenTrue, then);
@@ -216,65 +226,97 @@ class ShapeWalk {
     this.#own = own;
     const otherwiseEnding = this.#block(statement.whenFalse, otherwise);
     this.#unknownBranches -= 1;
-    // A turn that may have ended here ended with the status that the slot had.
-    const isTurnOver = (ending: Ending, words: readonly (number | undefined)[]) => {
-      if (ending === 'finish' && !locals.has('argumentBase')) this.#endings.add(words[SlotWord.STATUS]);
-    };
-    isTurnOver(thenEnding, thenOwn);
-    isTurnOver(otherwiseEnding, this.#own);
     return this.#join(locals, [thenEnding, then, thenOwn], [otherwiseEnding, otherwise, this.#own]);
   }
 
   #join(locals: Locals, left: Way, right: Way): Ending {
     const [goesOn, leaves] = ORDER.indexOf(left[0]) <= ORDER.indexOf(right[0]) ? [left, right] : [right, left];
     if (goesOn[0] !== leaves[0]) {
-      if (leaves[0] === 'break') this.#mayHaveBroken = true;
-      if (leaves[0] === 'finish') this.#mayHaveFinished = true;
-      if (leaves[0] === 'fault') this.#mayHaveFaulted = true;
+      this.#mayLeave(leaves);
       this.#own = goesOn[2];
-      for (const name of locals.keys()) locals.set(name, goesOn[1].get(name));
+      locals.becomes(goesOn[1]);
       return goesOn[0];
     }
-    this.#own = left[2].map((word, index) => (word === right[2][index] ? word : undefined));
-    for (const name of locals.keys()) locals.set(name, sameValue(left[1].get(name), right[1].get(name)));
+    this.#own = eitherOwn(left[2], right[2]);
+    locals.becomesEither(left[1], right[1]);
     return goesOn[0];
+  }
+
+  /** Keeps how things stand where the slot may go another way than the one that is followed. */
+  #mayLeave([ending, locals, own]: Way): void {
+    if (ending === 'break') {
+      this.#mayHaveBroken = true;
+      this.#breaks.push([locals, own]);
+    }
+    if (ending === 'fault') this.#mayHaveFaulted = true;
+    if (ending !== 'finish') return;
+    this.#mayHaveFinished = true;
+    // A turn that may have ended here ended with the status that the slot had.
+    if (locals.has('argumentBase')) this.#finishes.push(own);
+    else this.#endings.add(own[SlotWord.STATUS]);
   }
 
   /** A record is dropped where the log is full; whoever asks says so, once and for the whole log. */
   #condition({ condition, whenFalse }: Extract<Statement, { kind: 'if' }>, locals: Locals): ShapeValue {
     if (condition.kind === 'binary' && condition.operator === 'atMost' && whenFalse.length === 0) {
-      const left = this.#value(condition.left, locals);
-      if (left instanceof Cursor && this.#value(condition.right, locals) === LAST_CURSOR) return true;
+      const left = locals.value(condition.left);
+      if (left instanceof Cursor && locals.value(condition.right) === LAST_CURSOR) return true;
     }
-    return this.#value(condition, locals);
+    return locals.value(condition);
   }
 
   #loop(statement: Extract<Statement, { kind: 'loop' }>, locals: Locals): Ending {
-    const from = this.#value(statement.from, locals);
-    const below = this.#value(statement.below, locals);
-    if (typeof from !== 'number' || typeof below !== 'number') {
+    const [from, below] = [statement.from, statement.below].map((expression) => locals.interval(expression));
+    const turns = Math.min(statement.atMost, Math.max(0, below.high - from.low));
+    const isSure = from.low === from.high && below.low === below.high;
+    if (!isSure && turns > MAX_UNSURE_TURNS) {
       this.#isOpaque = true;
       return 'next';
     }
-    const turns = Math.min(statement.atMost, Math.max(0, below - from));
-    const before = this.#mayHaveBroken;
-    try {
-      for (let turn = 0; turn < turns && this.#statements <= MAX_STATEMENTS; turn += 1) {
-        this.#statements += 1;
-        locals.set(statement.name, from + turn);
-        const ending = this.#block(statement.body, locals);
-        if (ending === 'break') return 'next';
-        if (ending !== 'next') return ending;
-      }
-      return 'next';
-    } finally {
-      this.#mayHaveBroken = before;
+    const [mayHaveBroken, breaks] = [this.#mayHaveBroken, this.#breaks];
+    this.#breaks = [];
+    const ending = this.#turnsOf(statement, locals, { from, below, turns });
+    const left = this.#breaks;
+    [this.#mayHaveBroken, this.#breaks] = [mayHaveBroken, breaks];
+    return this.#afterLoop(ending, locals, left);
+  }
+
+  #turnsOf(
+    { name, body }: Extract<Statement, { kind: 'loop' }>,
+    locals: Locals,
+    { from, below, turns }: { readonly from: Interval; readonly below: Interval; readonly turns: number },
+  ): Ending {
+    for (let turn = 0; turn < turns && this.#statements <= MAX_STATEMENTS; turn += 1) {
+      this.#statements += 1;
+      if (from.high + turn >= below.low) this.#mayLeave(['break', locals.copy(), [...this.#own]]);
+      const counter = { low: from.low + turn, high: Math.min(from.high + turn, below.high - 1) };
+      locals.set(name, counter.low === counter.high ? counter.low : undefined, counter);
+      const ending = this.#block(body, locals);
+      if (ending !== 'next') return ending;
     }
+    return 'next';
+  }
+
+  /** Joins the ways in which a loop may have been left. */
+  #afterLoop(ending: Ending, locals: Locals, left: readonly (readonly [Locals, OwnWords])[]): Ending {
+    const ways = [...left];
+    if (ending === 'finish' || ending === 'fault') {
+      const [way] = ways.splice(0, 1);
+      if (way === undefined) return ending;
+      this.#mayLeave([ending, locals.copy(), this.#own]);
+      locals.becomes(way[0]);
+      this.#own = way[1];
+    }
+    for (const [other, own] of ways) {
+      locals.becomesEither(locals, other);
+      this.#own = eitherOwn(this.#own, own);
+    }
+    return 'next';
   }
 
   #dispatch(statement: Extract<Statement, { kind: 'dispatch' }>, locals: Locals): Ending {
-    const code = this.#value(statement.opcode, locals);
-    const argumentBase = this.#value(statement.argumentBase, locals);
+    const code = locals.value(statement.opcode);
+    const argumentBase = locals.value(statement.argumentBase);
     if (typeof code !== 'number' || typeof argumentBase !== 'number') {
       this.#isOpaque = true;
       return 'next';
@@ -285,27 +327,44 @@ class ShapeWalk {
   }
 
   #handler(definition: OpcodeDefinition, argumentBase: number): Ending {
-    const before = this.#mayHaveFinished;
-    const locals: Locals = new Map<string, ShapeValue>([
+    const [mayHaveFinished, finishes] = [this.#mayHaveFinished, this.#finishes];
+    this.#finishes = [];
+    const locals = this.#newLocals([
       ['slotBase', this.#slotBase],
       ['argumentBase', argumentBase],
     ]);
     const ending = this.#block(definition.body, locals);
-    this.#mayHaveFinished = before;
-    return ending === 'fault' ? 'fault' : 'next';
+    const ways = this.#finishes;
+    [this.#mayHaveFinished, this.#finishes] = [mayHaveFinished, finishes];
+    if (ending === 'fault') {
+      const [way] = ways.splice(0, 1);
+      if (way === undefined) return 'fault';
+      this.#mayHaveFaulted = true;
+      this.#own = way;
+    }
+    for (const own of ways) this.#own = eitherOwn(this.#own, own);
+    return 'next';
   }
 
   #access(statement: AccessStatement, locals: Locals, block: readonly Statement[]): Ending {
-    const index = this.#value(statement.index, locals);
+    const value = locals.value(statement.index);
+    const reach = typeof value === 'number' ? single(value) : locals.interval(statement.index);
+    const index = reach.low === reach.high ? reach.low : value;
     const words = this.#memoryWords.get(statement.memory) ?? 0;
-    if (typeof index === 'number' && index >= words) return this.#fault();
-    if (statement.memory === 'ring') this.#ringAccess(statement, index, locals);
+    if (reach.low >= words) return this.#fault();
+    const isBounded = reach.high < words || value instanceof Cursor;
+    const within = { low: reach.low, high: Math.min(reach.high, words - 1) };
+    // Only what is in bounds goes on, so what is said of the index is true of the accesses after it, too.
+    if (!isBounded) locals.bound(statement.index, words);
+    if (statement.memory === 'ring') this.#ringAccess(statement, index, within, locals);
     else if (statement.memory === 'control' || statement.memory === 'debug') {
-      this.#sharedAccess(statement, index, locals, isUsedIn(block, statement));
+      this.#sharedAccess(statement, index, within, locals, isUsedIn(block, statement));
     } else if (statement.kind === 'load') {
-      locals.set(statement.name, typeof index === 'number' ? this.#tables.get(statement.memory)?.[index] : undefined);
+      const table = this.#tables.get(statement.memory);
+      const interval = rangeOf(within, (word) => table?.[word]);
+      locals.set(statement.name, interval?.low === interval?.high ? interval?.low : undefined, interval);
     }
-    if (typeof index !== 'number' && !(index instanceof Cursor)) {
+    if (!isBounded) {
       this.#mayHaveFaulted = true;
       this.#endings.add(SlotStatus.FAULT);
     }
@@ -313,10 +372,11 @@ class ShapeWalk {
   }
 
   /** The slot's own words are known: nobody else stores to them while it has its turn. */
-  #ringAccess(statement: AccessStatement, index: ShapeValue, locals: Locals): void {
+  #ringAccess(statement: AccessStatement, index: ShapeValue, within: Interval, locals: Locals): void {
     const offset = typeof index === 'number' ? index - this.#slotBase : -1;
     if (offset < 0 || offset >= SLOT_WORDS) {
-      this.#readsOtherSlots = true;
+      const isOwn = within.low >= this.#slotBase && within.high < this.#slotBase + SLOT_WORDS;
+      if (!isOwn || statement.kind !== 'load') this.#readsOtherSlots = true;
       if (statement.kind !== 'store') locals.set(statement.name, undefined);
       return;
     }
@@ -324,28 +384,39 @@ class ShapeWalk {
     if (statement.kind !== 'store') locals.set(statement.name, before);
     if (statement.kind === 'load') return;
     if (statement.kind === 'compareExchange') {
-      const expected = this.#value(statement.expected, locals);
+      const expected = locals.value(statement.expected);
       if (typeof expected !== 'number' || before === undefined) this.#own[offset] = undefined;
-      else if (before === expected) this.#own[offset] = wordOf(this.#value(statement.desired, locals));
+      else if (before === expected) this.#own[offset] = wordOf(locals.value(statement.desired));
       return;
     }
-    const value = wordOf(this.#value(statement.value, locals));
+    const value = wordOf(locals.value(statement.value));
     if (statement.kind === 'store' || statement.operation === 'exchange') this.#own[offset] = value;
     else if (before === undefined || value === undefined) this.#own[offset] = undefined;
     else this.#own[offset] = evaluateBinary(statement.operation, before, value) as number;
   }
 
-  #sharedAccess(statement: AccessStatement, index: ShapeValue, locals: Locals, isValueUsed: boolean): void {
+  #sharedAccess(
+    statement: AccessStatement,
+    index: ShapeValue,
+    within: Interval,
+    locals: Locals,
+    isValueUsed: boolean,
+  ): void {
     if (statement.memory === 'debug' && this.#prints(statement, index, locals)) return;
     const start = statement.memory === 'debug' ? this.#kernel.controlWords : 0;
     const word = typeof index === 'number' ? start + index : undefined;
+    const [first, last] = [start + within.low, start + within.high];
     if (statement.memory === 'debug') this.#usesDebugFreely = true;
-    const constant = word === undefined ? undefined : this.#constants(word);
-    if (statement.kind === 'load' && constant !== undefined) return void locals.set(statement.name, constant);
+    if (statement.kind === 'load') {
+      const constant = rangeOf({ low: first, high: last }, this.#constants);
+      const known = constant?.low === constant?.high ? constant?.low : undefined;
+      if (constant !== undefined) return locals.set(statement.name, known, constant);
+    }
     const { value, expected, operation } = this.#operandsOf(statement, locals);
     if (statement.kind !== 'store') locals.set(statement.name, { step: this.#steps.length, plus: 0 });
     const kind = statement.kind === 'atomic' ? 'modify' : statement.kind;
-    this.#steps.push({ kind, word, value, expected, operation, isValueUsed, isConditional: this.#isConditional });
+    const isConditional = this.#isConditional;
+    this.#steps.push({ kind, word, first, last, value, expected, operation, isValueUsed, isConditional });
   }
 
   #operandsOf(statement: AccessStatement, locals: Locals): Pick<SlotStep, 'value' | 'expected' | 'operation'> {
@@ -364,7 +435,7 @@ class ShapeWalk {
   /** Whether the access is a part of appending a record: reserving it, or one of its words. */
   #prints(statement: AccessStatement, index: ShapeValue, locals: Locals): boolean {
     if (statement.kind === 'atomic' && index === 0 && statement.operation === 'add') {
-      if (this.#value(statement.value, locals) !== DEBUG_RECORD_WORDS) return false;
+      if (locals.value(statement.value) !== DEBUG_RECORD_WORDS) return false;
       locals.set(statement.name, new Cursor(-1, 0, this.#records.length));
       const words: ShapeValue[] = new Array(DEBUG_RECORD_WORDS).fill(undefined);
       this.#records.push({ words, isConditional: this.#isConditional });
@@ -379,56 +450,14 @@ class ShapeWalk {
     return true;
   }
 
-  #value(expression: Expression, locals: Locals): ShapeValue {
-    switch (expression.kind) {
-      case 'constant':
-        return expression.value;
-      case 'local':
-        return locals.get(expression.name);
-      case 'complement': {
-        const operand = this.#value(expression.operand, locals);
-        return typeof operand === 'number' ? ~operand >>> 0 : this.#lost(operand);
-      }
-      case 'not': {
-        const operand = this.#value(expression.operand, locals);
-        return typeof operand === 'boolean' ? !operand : undefined;
-      }
-      case 'select': {
-        const condition = this.#value(expression.condition, locals);
-        const whenTrue = this.#value(expression.whenTrue, locals);
-        const whenFalse = this.#value(expression.whenFalse, locals);
-        return typeof condition === 'boolean' ? (condition ? whenTrue : whenFalse) : sameValue(whenTrue, whenFalse);
-      }
-      case 'binary':
-        return this.#binary(expression, locals);
-    }
-  }
-
-  #binary({ operator, left, right }: Extract<Expression, { kind: 'binary' }>, locals: Locals): ShapeValue {
-    const [first, second] = [this.#value(left, locals), this.#value(right, locals)];
-    if (isKnown(first) && isKnown(second)) return evaluateBinary(operator, first, second);
-    if (operator === 'add' && typeof second === 'number' && isLoaded(first)) return moved(first, second);
-    if (operator === 'add' && typeof first === 'number' && isLoaded(second)) return moved(second, first);
-    if (operator === 'subtract' && typeof second === 'number' && isLoaded(first)) return moved(first, -second);
-    this.#lost(first);
-    this.#lost(second);
-    return undefined;
-  }
-
   #stored(expression: Expression, locals: Locals): ShapeValue {
-    const value = this.#value(expression, locals);
-    return value instanceof Cursor ? this.#lost(value) : value;
-  }
-
-  /** A place in the debug log that goes into a computation is more than a place to write to. */
-  #lost(value: ShapeValue): undefined {
-    if (value instanceof Cursor) this.#usesDebugFreely = true;
-    return undefined;
+    const value = locals.value(expression);
+    return value instanceof Cursor ? locals.lost(value) : value;
   }
 }
 
 type AccessStatement = Extract<Statement, { kind: 'load' | 'store' | 'atomic' | 'compareExchange' }>;
-type Way = readonly [ending: Ending, locals: Locals, own: (number | undefined)[]];
+type Way = readonly [ending: Ending, locals: Locals, own: OwnWords];
 
 /** Endings of two ways are joined to the one after which more is run. */
 const ORDER: readonly Ending[] = ['next', 'break', 'finish', 'fault'];
@@ -460,19 +489,33 @@ export function isLoaded(value: ShapeValue): value is LoadedValue {
   return typeof value === 'object';
 }
 
-function isKnown(value: ShapeValue): value is number | boolean {
-  return typeof value === 'number' || typeof value === 'boolean';
+/** Whether a step may reach a word. */
+export function mayReach({ first, last }: SlotStep, word: number): boolean {
+  return first <= word && word <= last;
 }
 
-function moved(value: LoadedValue, by: number): LoadedValue {
-  const plus = (value.plus + by) >>> 0;
-  return value instanceof Cursor ? new Cursor(value.step, plus, value.record) : { step: value.step, plus };
+/** Words that a step may reach, as far as they are in a set. */
+export function reachedOf({ first, last }: SlotStep, words: ReadonlySet<number>): number[] {
+  if (last - first >= words.size) return [...words].filter((word) => first <= word && word <= last);
+  const reached: number[] = [];
+  for (let word = first; word <= last; word += 1) if (words.has(word)) reached.push(word);
+  return reached;
 }
 
-function sameValue(left: ShapeValue, right: ShapeValue): ShapeValue {
-  if (left === right) return left;
-  if (!isLoaded(left) || !isLoaded(right)) return undefined;
-  return left.step === right.step && left.plus === right.plus ? left : undefined;
+function eitherOwn(left: OwnWords, right: OwnWords): OwnWords {
+  return left.map((word, index) => (word === right[index] ? word : undefined));
+}
+
+/** Between which numbers the words of a range lie; undefined if one of them is not known. */
+function rangeOf({ low, high }: Interval, wordAt: (word: number) => number | undefined): Interval | undefined {
+  if (high - low >= MAX_SCANNED_WORDS) return undefined;
+  let range: Interval | undefined;
+  for (let word = low; word <= high; word += 1) {
+    const value = wordAt(word);
+    if (value === undefined) return undefined;
+    range = range === undefined ? single(value) : hull(range, single(value));
+  }
+  return range;
 }
 
 function wordOf(value: ShapeValue): number | undefined {

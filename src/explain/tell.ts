@@ -4,7 +4,7 @@ import { findOpcode, type Kernel } from '../kernel/index.ts';
 import { opcodeName } from '../protocol/index.ts';
 import type { EpochAnalysis } from './analysis.ts';
 import type { SlotText } from './explanation.ts';
-import { isLoaded, type SlotStep } from './slot-shape.ts';
+import { isLoaded, reachedOf, type SlotStep } from './slot-shape.ts';
 
 /** `control[42]`, or `debug[3]`. */
 export function wordText({ controlWords }: Kernel, word: number): string {
@@ -30,12 +30,12 @@ export function slotText({ scenario, batchOf }: EpochAnalysis, slot: number): Sl
 export function actionText({ scenario, shapes }: EpochAnalysis, slot: number, words: ReadonlySet<number>): string {
   const { kernel } = scenario;
   const { steps } = shapes[slot];
-  const shown = steps.filter(({ word }) => word === undefined || words.has(word));
+  const shown = steps.filter((step) => reachedOf(step, words).length > 0);
   return shown.map((step) => stepText(kernel, step, steps)).join(', then ');
 }
 
 function stepText(kernel: Kernel, step: SlotStep, steps: readonly SlotStep[]): string {
-  const word = step.word === undefined ? 'a word that depends on what it loaded' : wordText(kernel, step.word);
+  const word = step.word === undefined ? rangeText(kernel, step) : wordText(kernel, step.word);
   const perhaps = step.isConditional ? 'perhaps ' : '';
   switch (step.kind) {
     case 'load':
@@ -49,6 +49,11 @@ function stepText(kernel: Kernel, step: SlotStep, steps: readonly SlotStep[]): s
       return `${perhaps}exchanges ${expected} in ${word} for ${valueText(kernel, step, steps)}`;
     }
   }
+}
+
+/** `one of control[3] … control[9]`: which, depends on what was loaded. */
+function rangeText(kernel: Kernel, { first, last }: SlotStep): string {
+  return `one of ${wordText(kernel, first)} … ${wordText(kernel, last)}`;
 }
 
 function valueText(kernel: Kernel, { value }: SlotStep, steps: readonly SlotStep[]): string {

@@ -102,9 +102,10 @@ function constantWriters({ shapes }: EpochAnalysis): Map<number, ConstantStores>
   const writers = new Map<number, ConstantStores>();
   const others = new Set<number>();
   for (const [slot, { steps }] of shapes.entries()) {
-    for (const { kind, word, value, isConditional } of steps) {
-      if (kind === 'load' || word === undefined) continue;
-      if (kind !== 'store' || typeof value !== 'number') others.add(word);
+    for (const { kind, word, first, last, value, isConditional } of steps) {
+      if (kind === 'load') continue;
+      if (word === undefined) for (let each = first; each <= last; each += 1) others.add(each);
+      else if (kind !== 'store' || typeof value !== 'number') others.add(word);
       else {
         const stores = writers.get(word) ?? { values: new Set<number>(), slots: [], isSure: false };
         stores.values.add(value);
@@ -210,17 +211,24 @@ function wrongTotal({ scenario }: EpochAnalysis, fold: FoldedWord, total: number
 /** Words of which it is known what each operation found. */
 function checkCoherence(analysis: EpochAnalysis, outcome: ScenarioOutcome): Finding | undefined {
   const { shapes, folded, scenario, layout } = analysis;
-  if (shapes.some(({ isOpaque, steps }) => isOpaque || steps.some(({ word }) => word === undefined))) return undefined;
+  if (analysis.written === undefined) return undefined;
   const knownOf = oldValues(analysis, outcome);
   const byWord = new Map<number, { slot: number; step: number }[]>();
+  // Words that somebody may have written who may as well have written another.
+  const unsure = new Set<number>();
   for (const [slot, { steps }] of shapes.entries()) {
-    for (const [step, { word }] of steps.entries()) {
-      if (word === undefined || folded.has(word)) continue;
-      byWord.set(word, [...(byWord.get(word) ?? []), { slot, step }]);
+    for (const [step, { kind, word, first, last }] of steps.entries()) {
+      if (word === undefined) {
+        if (kind !== 'load') for (let each = first; each <= last; each += 1) unsure.add(each);
+      } else if (!folded.has(word)) {
+        const places = byWord.get(word);
+        if (places === undefined) byWord.set(word, [{ slot, step }]);
+        else places.push({ slot, step });
+      }
     }
   }
   for (const [word, places] of byWord) {
-    if (places.length < 2) continue;
+    if (places.length < 2 || unsure.has(word)) continue;
     const operations = places.map(({ slot, step }) => operationOf(shapes[slot].steps[step], knownOf(slot, step)));
     if (operations.includes(undefined)) continue;
     const known = operations.flatMap((operation, at) =>
@@ -237,12 +245,16 @@ function checkCoherence(analysis: EpochAnalysis, outcome: ScenarioOutcome): Find
   return undefined;
 }
 
-/** By slot and step, what it found, if the slot stored that in a word of its own. */
+/** By slot and step, what it found, if the slot stored that in a word that nobody else writes. */
 function oldValues({ shapes, layout }: EpochAnalysis, outcome: ScenarioOutcome) {
   const owners = new Map<number, number>();
   for (const [slot, { steps }] of shapes.entries()) {
-    for (const { word } of steps)
-      if (word !== undefined) owners.set(word, (owners.get(word) ?? slot) === slot ? slot : -1);
+    for (const { kind, first, last } of steps) {
+      if (kind === 'load') continue;
+      for (let word = first; word <= last; word += 1) {
+        owners.set(word, (owners.get(word) ?? slot) === slot ? slot : -1);
+      }
+    }
   }
   return (slot: number, step: number) =>
     knownOldValue(shapes[slot], step, (word) =>
