@@ -111,6 +111,16 @@ function recordsOfOtherFiles({ log }: Variant): void {
   demandRecords(log, own.bytes, '1,2', 'foreignRefused');
 }
 
+/** Or a record that fits in every other respect. */
+function recordsOfOtherFilesThatFollow({ log }: Variant): void {
+  const { bytes } = make(log, 2);
+  const third = encodeRecord(makeEntry(2), { sequence: 3, incarnation: 1, previousCommit: commitOf(row(bytes, 1)) });
+  row(bytes, 2).set(third);
+  const fourth = { sequence: 4, incarnation: 1, previousCommit: commitOf(third), salt: 1 };
+  row(bytes, 3).set(encodeRecord(makeEntry(3), fourth));
+  demandRecords(log, bytes, '1,2,3', 'foreignRefused');
+}
+
 function framesOfOtherFiles({ log }: Variant): void {
   const [own, other] = [make(log, 1), make(log, 1, OTHER_ID)];
   const words = new Uint32Array(16);
@@ -394,6 +404,7 @@ export const DIRECTED_CHECKS: Readonly<Record<string, DirectedCheck>> = {
   incarnationsNeverFall,
   writersHaveIncarnations,
   recordsOfOtherFiles,
+  recordsOfOtherFilesThatFollow,
   framesOfOtherFiles,
   recordsOfLaterWriters,
   recordsInOtherPlaces,

@@ -152,7 +152,7 @@ const TIES: readonly Safeguard[] = [
     file: WALK,
     from: 'rows[start + RecordWord.SALT] === rows[before + RecordWord.SALT] &&',
     to: '',
-    seenBy: 'recordsOfOtherFiles',
+    seenBy: 'recordsOfOtherFilesThatFollow',
     breaks: ['foreignRefused'],
   },
   {
