@@ -4,7 +4,8 @@ import { exhaust, type MemoryModel, type Run, sample, type TracedAccess } from '
 import { findOpcode } from '../kernel/index.ts';
 import { compareSnapshots } from '../observe/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
-import { orderAccesses } from './access-model.ts';
+import { type AccessOrder, orderAccesses } from './access-model.ts';
+import type { Budget } from './budget.ts';
 import type { SmallContradiction } from './contradiction.ts';
 import type { AccessRow, Level, Witness } from './explanation.ts';
 import { type Question, withFoldedRecords } from './question.ts';
@@ -22,18 +23,11 @@ export interface AccessAnswer {
   readonly rows: readonly AccessRow[];
   readonly weakShape: string | undefined;
   readonly notKnown: readonly string[];
-  readonly nodes: number;
-  readonly runs: number;
-}
-
-export interface AccessLimits {
-  readonly maxRuns: number;
-  readonly maxNodes: number;
 }
 
 /** Says what single accesses make of a question that no order of whole slots answers. */
-export function answerByAccesses(question: Question, small: SmallContradiction, limits: AccessLimits): AccessAnswer {
-  return new AccessSearch(question, small.question, limits).run();
+export function answerByAccesses(question: Question, small: SmallContradiction, budget: Budget): AccessAnswer {
+  return new AccessSearch(question, small.question, budget).run();
 }
 
 interface FoundRun {
@@ -54,14 +48,12 @@ interface Looked {
 class AccessSearch {
   readonly #question: Question;
   readonly #small: Question;
-  readonly #limits: AccessLimits;
-  #runs = 0;
-  #nodes = 0;
+  readonly #budget: Budget;
 
-  constructor(question: Question, small: Question, limits: AccessLimits) {
+  constructor(question: Question, small: Question, budget: Budget) {
     this.#question = question;
     this.#small = small;
-    this.#limits = limits;
+    this.#budget = budget;
   }
 
   run(): AccessAnswer {
@@ -72,7 +64,9 @@ class AccessSearch {
       // Nothing but slots that are to be whole: whatever their accesses would give, it is a violation.
       const torn = this.#small.slots.filter((slot) => isSeveral(this.#small, slot) && !promises(this.#small, slot));
       if (torn.length === 0) return this.#broken(undefined, undefined);
-      return this.#unknown(`no interleaving that gives it was found in ${this.#runs} runs, and these are not all`);
+      return this.#unknown(
+        `no interleaving that gives it was found in ${this.#budget.runs} runs, and these are not all`,
+      );
     }
     if (!found.isWhole && isComplete) return this.#brokenInAll(found);
     return found.isWhole ? this.#legalInAll(found) : this.#unknown('not all interleavings of slots were looked at');
@@ -93,12 +87,10 @@ class AccessSearch {
   /** What explains the contradiction may not explain the rest of the component: it is asked whole. */
   #legalInAll(found: FoundRun): AccessAnswer {
     const whole = (slot: number) => promises(this.#question, slot);
-    const ordered = orderAccesses(this.#question, whole, this.#limits.maxNodes);
-    this.#nodes += ordered?.nodes ?? 0;
+    const ordered = this.#orderAccesses(whole);
     if (ordered?.verdict === 'found') return this.#legal(found, this.#small);
     if (ordered?.verdict === 'none') {
-      const torn = orderAccesses(this.#question, () => false, this.#limits.maxNodes);
-      this.#nodes += torn?.nodes ?? 0;
+      const torn = this.#orderAccesses(() => false);
       if (torn?.verdict === 'found') return this.#broken(found, 'access-serial');
       if (torn?.verdict === 'none') return this.#notSequential(this.#question);
     }
@@ -108,6 +100,13 @@ class AccessSearch {
     if (all.found === undefined && all.isComplete) return this.#notSequential(this.#question);
     const count = this.#question.slots.length;
     return this.#unknown(`the interleaving explains these slots; for all ${count} that share words none was found`);
+  }
+
+  #orderAccesses(isWhole: (slot: number) => boolean): AccessOrder | undefined {
+    // One half is for running them.
+    const ordered = orderAccesses(this.#question, isWhole, Math.floor(this.#budget.nodesFor(1) / 2));
+    this.#budget.spendNodes(ordered?.nodes ?? 0, 1);
+    return ordered;
   }
 
   /** @param asked the question that the run answers. */
@@ -179,8 +178,6 @@ class AccessSearch {
       weakShape: undefined,
       notKnown: [],
       ...given,
-      nodes: this.#nodes,
-      runs: this.#runs,
     };
   }
 
@@ -196,26 +193,34 @@ class AccessSearch {
     const scenario = partOf(question);
     const whole = new Set(question.slots.flatMap((slot, record) => (promises(question, slot) ? [record] : [])));
     let found: FoundRun | undefined;
+    let unitsToKeep = 0;
     const onRun = (run: Run) => {
+      this.#budget.spendRun(run.steps);
+      if (this.#budget.unitsLeft <= unitsToKeep) return true;
       if (run.isHung || !answers(run, question)) return false;
       const trace = run.trace();
       const isWhole = keepsWhole(trace, whole);
       if (found === undefined || isWhole) found = { token: run.token(), trace, memory, isWhole };
       return isWhole;
     };
-    const all = exhaust(scenario, { memory, maxRuns: this.#limits.maxRuns, maxSteps: MAX_STEPS }, onRun);
-    this.#runs += all.runs;
-    if (!all.complete && found === undefined) {
-      const runs = Math.ceil(this.#limits.maxRuns / 4);
+    const share = (part: number) => {
+      unitsToKeep = this.#budget.unitsLeft * (1 - part);
+      return Math.max(1, Math.ceil(this.#budget.runsLeft * part));
+    };
+    const all = exhaust(scenario, { memory, maxRuns: share(SHARE_OF_ALL), maxSteps: MAX_STEPS }, onRun);
+    if (!all.complete) {
       for (const sampler of ['pct', 'urw'] as const) {
-        if (found !== undefined) break;
-        this.#runs += sample(scenario, { memory, sampler, runs, maxSteps: MAX_STEPS }, onRun).runs;
+        if (found !== undefined || this.#budget.isSpent) break;
+        sample(scenario, { memory, sampler, runs: share(SHARE_OF_SAMPLES), maxSteps: MAX_STEPS }, onRun);
       }
     }
     return { found, isComplete: all.complete };
   }
 }
 
+/** What taking one and all may spend of what is left, and what drawing some may. */
+const SHARE_OF_ALL = 0.6;
+const SHARE_OF_SAMPLES = 0.2;
 /** Of one lane in one run: an interleaving in which a loop goes on for longer explains nothing to anybody. */
 const MAX_STEPS = 10_000;
 

@@ -11,6 +11,11 @@ import { type CommutingOperation, type SlotShape, type SlotStep, shapeOf } from 
 /** An access that may reach more words than this may reach any. */
 const MAX_REACHED_WORDS = 4_096;
 
+/** Statements looked at for all slots of an epoch, and what one of them gets of these at most and at least. */
+const ALL_STATEMENTS = 1_000_000;
+const MOST_STATEMENTS = 50_000;
+const LEAST_STATEMENTS = 1_000;
+
 /** A word that slots only apply one commuting operation to, without looking at what was there. */
 export interface FoldedWord {
   readonly word: number;
@@ -51,8 +56,13 @@ export interface EpochAnalysis {
 export function analyseEpoch(scenario: Scenario): EpochAnalysis {
   const { kernel, slots } = scenario;
   const layout = resolveLayout(observationLayoutOf(kernel));
-  const written = wordsWritten(slots.map((slot) => shapeOf(kernel, slot, () => undefined)));
-  const shapes = slots.map((slot) => shapeOf(kernel, slot, constantsOf(scenario, written)));
+  const maxStatements = Math.max(
+    LEAST_STATEMENTS,
+    Math.min(MOST_STATEMENTS, Math.floor(ALL_STATEMENTS / slots.length)),
+  );
+  const written = wordsWritten(slots.map((slot) => shapeOf(kernel, slot, () => undefined, maxStatements)));
+  const constants = constantsOf(scenario, written);
+  const shapes = slots.map((slot) => shapeOf(kernel, slot, constants, maxStatements));
   const uses = usesOf(shapes);
   const areRecordsFolded = !shapes.some(({ usesDebugFreely, isOpaque }) => usesDebugFreely || isOpaque);
   const folded = foldedWords(uses, shapes);

@@ -65,17 +65,28 @@ export class ComponentModel implements SerialModel {
   /** Pairs (before, after) that hold in every order: what surely spoils a word comes before its only provider. */
   impliedPairs(): [number, number][] {
     const pairs: [number, number][] = [];
+    const spoilers = this.#spoilersByWord();
     for (let operation = 0; operation < this.operationCount; operation += 1) {
       for (const [at, word] of this.#writes[operation].entries()) {
         const isOnly = this.#provides[operation][at] === 1 && this.#asked[word] === 1 && this.#providers[word] === 1;
         if (!isOnly || this.#spoilers[word] === 0 || this.#wanted[word] === this.#words[word]) continue;
-        for (let other = 0; other < this.operationCount; other += 1) {
-          const where = this.#writes[other].indexOf(word);
-          if (other !== operation && where >= 0 && this.#provides[other][where] === 0) pairs.push([other, operation]);
-        }
+        for (const other of spoilers.get(word) ?? []) pairs.push([other, operation]);
       }
     }
     return pairs;
+  }
+
+  #spoilersByWord(): Map<number, number[]> {
+    const spoilers = new Map<number, number[]>();
+    for (let operation = 0; operation < this.operationCount; operation += 1) {
+      for (const [at, word] of this.#writes[operation].entries()) {
+        if (this.#provides[operation][at] === 1) continue;
+        const known = spoilers.get(word);
+        if (known === undefined) spoilers.set(word, [operation]);
+        else known.push(operation);
+      }
+    }
+    return spoilers;
   }
 
   apply(operation: number): boolean {

@@ -4,6 +4,7 @@ import { BackendFaultError, PublishError } from '../backend/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
 import { type AccessAnswer, answerByAccesses } from './access-level.ts';
 import { analyseEpoch, type EpochAnalysis } from './analysis.ts';
+import { Budget } from './budget.ts';
 import { type SmallContradiction, shrinkContradiction } from './contradiction.ts';
 import { concernedWords, tellContradiction } from './contradiction-text.ts';
 import { type ExplainVerdict, type Explanation, LEVELS } from './explanation.ts';
@@ -15,9 +16,12 @@ import { listText, slotText } from './tell.ts';
 import { checkWords } from './word-checks.ts';
 
 export interface ExplainOptions {
-  /** States of serial orders looked at before it gives up, over all of the epoch. Default {@link DEFAULT_NODES}. */
+  /**
+   * What it may spend on all its searches together, in states of serial orders of short slots. An interleaving takes about
+   * as many as it has accesses, and states of long slots take more. Default {@link DEFAULT_NODES}.
+   */
   readonly maxNodes?: number;
-  /** Interleavings of single accesses run before it gives up. Default {@link DEFAULT_RUNS}. */
+  /** Interleavings of single accesses run before it gives up, over all of the epoch. Default {@link DEFAULT_RUNS}. */
   readonly maxRuns?: number;
 }
 
@@ -38,18 +42,14 @@ class Ladder {
   readonly #scenario: Scenario;
   readonly #outcome: ScenarioOutcome;
   readonly #analysis: EpochAnalysis;
-  readonly #maxRuns: number;
-  #nodesLeft: number;
-  #nodes = 0;
-  #runs = 0;
+  readonly #budget: Budget;
   readonly #assumed: string[] = [];
   readonly #notKnown: string[] = [];
 
   constructor(scenario: Scenario, outcome: ScenarioOutcome, { maxNodes, maxRuns }: ExplainOptions) {
     this.#scenario = scenario;
     this.#outcome = outcome;
-    this.#nodesLeft = maxNodes ?? DEFAULT_NODES;
-    this.#maxRuns = maxRuns ?? DEFAULT_RUNS;
+    this.#budget = new Budget(maxNodes ?? DEFAULT_NODES, maxRuns ?? DEFAULT_RUNS);
     this.#analysis = analyseEpoch(scenario);
   }
 
@@ -91,14 +91,10 @@ class Ladder {
     let torn: Explanation | undefined;
     for (const component of this.#analysis.components) {
       const question = questionOf(this.#analysis, this.#outcome, component);
-      const answer = answerSerially(question, machine, this.#nodesLeft);
-      this.#count(answer.nodes);
+      const answer = answerSerially(question, machine, this.#budget);
       if (answer.verdict === 'found') orders.push(answer.order);
       else if (answer.verdict === 'none') {
-        const told = this.#explainContradiction(
-          question,
-          shrinkContradiction(question, answer, machine, this.#nodesLeft),
-        );
+        const told = this.#explainContradiction(question, shrinkContradiction(question, answer, machine, this.#budget));
         if (torn === undefined || isWorse(told, torn)) torn = told;
       } else stuck.push(`no order of ${component.slots.length} slots that share words was found among those tried`);
     }
@@ -112,11 +108,11 @@ class Ladder {
   }
 
   #explainContradiction(question: Question, small: SmallContradiction): Explanation {
-    this.#count(small.nodes);
     const told = tellContradiction(small);
-    const access = answerByAccesses(question, small, { maxRuns: this.#maxRuns, maxNodes: this.#nodesLeft });
-    this.#count(access.nodes);
-    this.#runs += access.runs;
+    const access = answerByAccesses(question, small, this.#budget);
+    if (!small.isMinimal && this.#budget.isSpent) {
+      this.#notKnown.push('whether the contradiction can be made smaller: that much was not looked at');
+    }
     this.#notKnown.push(...access.notKnown);
     return this.#explanation({
       ...CONCLUSIONS[access.kind],
@@ -137,7 +133,8 @@ class Ladder {
 
   /** What was counted since it was told counts too. */
   #upToDate(explanation: Explanation): Explanation {
-    return { ...explanation, nodes: this.#nodes, runs: this.#runs, notKnown: [...new Set(this.#notKnown)] };
+    const { nodes, runs } = this.#budget;
+    return { ...explanation, nodes, runs, notKnown: [...new Set(this.#notKnown)] };
   }
 
   #gives(order: readonly number[]): boolean {
@@ -186,19 +183,14 @@ class Ladder {
       accesses: [],
       assumed: this.#assumed,
       notKnown: [...new Set(this.#notKnown)],
-      nodes: this.#nodes,
-      runs: this.#runs,
+      nodes: this.#budget.nodes,
+      runs: this.#budget.runs,
       ...found,
     };
   }
 
   #slotTexts(slots: readonly number[]): Explanation['slots'] {
     return slots.map((slot) => slotText(this.#analysis, slot));
-  }
-
-  #count(nodes: number): void {
-    this.#nodes += nodes;
-    this.#nodesLeft = Math.max(0, this.#nodesLeft - nodes);
   }
 }
 

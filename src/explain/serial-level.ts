@@ -4,6 +4,7 @@ import { findOpcode, type Kernel } from '../kernel/index.ts';
 import { findSerialOrder, type SerialSearchResult } from '../serial/index.ts';
 import type { EpochAnalysis } from './analysis.ts';
 import { answerBackward } from './backward-search.ts';
+import { type Budget, unitsOfState } from './budget.ts';
 import { ComponentModel } from './component-model.ts';
 import type { Question } from './question.ts';
 import { type SlotMachine, SlotsTooLong } from './slot-machine.ts';
@@ -19,12 +20,36 @@ export interface SerialAnswer {
 }
 
 /** Looks for an order of a question's slots. */
-export function answerSerially(question: Question, machine: SlotMachine, maxNodes: number): SerialAnswer {
-  const isLarge = question.slots.length > SMALL;
-  const backward = isLarge ? answerBackward(question, maxNodes) : undefined;
-  if (backward !== undefined && backward.verdict !== 'unknown') return backward;
-  const forward = answerForward(question, machine, Math.max(0, maxNodes - (backward?.nodes ?? 0)));
-  return { ...forward, nodes: forward.nodes + (backward?.nodes ?? 0) };
+export function answerSerially(question: Question, machine: SlotMachine, budget: Budget): SerialAnswer {
+  const { slots, stateWords } = question;
+  budget.spendSearch(stateWords.length + slots.length);
+  if (slots.length > SMALL) {
+    const unitsANode = Math.max(1, slots.length / SLOTS_A_UNIT);
+    // The other half is for the search from the front.
+    const backward = answerBackward(question, Math.floor(budget.nodesFor(unitsANode) / 2));
+    if (backward !== undefined) {
+      budget.spendNodes(backward.nodes, unitsANode);
+      if (backward.verdict !== 'unknown') return backward;
+    }
+  }
+  const unitsANode = unitsOfStates(question);
+  const forward = answerForward(question, machine, budget.nodesFor(unitsANode));
+  budget.spendNodes(forward.nodes, unitsANode);
+  return forward;
+}
+
+/** From the end, a choice looks at every slot that is left: so many of them make it take longer. */
+const SLOTS_A_UNIT = 64;
+
+function unitsOfStates({ slots, analysis, stateWords }: Question): number {
+  const states = new Set(stateWords);
+  const units = slots.map((slot) => {
+    const { isOpaque, steps, statements } = analysis.shapes[slot];
+    const writes = steps.filter(({ kind }) => kind !== 'load');
+    const words = isOpaque ? states.size : writes.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+    return unitsOfState(statements, Math.min(words, states.size));
+  });
+  return Math.max(...units);
 }
 
 /** Of so few slots the search from the front looks at few states, and it runs what the kernel really does. */

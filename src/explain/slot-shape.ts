@@ -78,18 +78,25 @@ export interface SlotShape {
   readonly usesDebugFreely: boolean;
   /** It loads words of the ring that are not its own. */
   readonly readsOtherSlots: boolean;
+  /** Statements that were looked at, a turn of a loop counted as one: about what running it takes. */
+  readonly statements: number;
 }
 
 /** The value of a word of the snapshot that stays what it is throughout the epoch; undefined if it may not. */
 export type ConstantWords = (word: number) => number | undefined;
 
-/** Statements looked at for one slot; beyond, it may touch everything. */
+/** Statements looked at for one slot unless somebody says otherwise; beyond, it may touch everything. */
 const MAX_STATEMENTS = 50_000;
 const LAST_CURSOR = DEBUG_WORDS - DEBUG_RECORDS_START - DEBUG_RECORD_WORDS;
 
 /** The shape of a slot. */
-export function shapeOf(kernel: Kernel, placed: PlacedSlot, constants: ConstantWords): SlotShape {
-  return new ShapeWalk(kernel, placed, constants).run();
+export function shapeOf(
+  kernel: Kernel,
+  placed: PlacedSlot,
+  constants: ConstantWords,
+  maxStatements: number = MAX_STATEMENTS,
+): SlotShape {
+  return new ShapeWalk(kernel, placed, constants, maxStatements).run();
 }
 
 /** Turns of a loop of which it is not known how many there are; beyond, the slot may touch everything. */
@@ -127,9 +134,11 @@ class ShapeWalk {
   #isOpaque = false;
   #usesDebugFreely = false;
   #readsOtherSlots = false;
+  readonly #maxStatements: number;
   #statements = 0;
 
-  constructor(kernel: Kernel, placed: PlacedSlot, constants: ConstantWords) {
+  constructor(kernel: Kernel, placed: PlacedSlot, constants: ConstantWords, maxStatements: number) {
+    this.#maxStatements = maxStatements;
     this.#kernel = kernel;
     this.#constants = constants;
     this.#slotBase = placed.slotIndex * SLOT_WORDS;
@@ -145,7 +154,7 @@ class ShapeWalk {
     ]);
     this.#block(this.#kernel.turn, locals);
     this.#endings.add(this.#own[SlotWord.STATUS]);
-    const isOpaque = this.#isOpaque || this.#statements > MAX_STATEMENTS;
+    const isOpaque = this.#isOpaque || this.#statements > this.#maxStatements;
     const only = this.#endings.size === 1 && !isOpaque ? [...this.#endings][0] : undefined;
     return {
       steps: this.#steps,
@@ -155,6 +164,7 @@ class ShapeWalk {
       isOpaque,
       usesDebugFreely: this.#usesDebugFreely,
       readsOtherSlots: this.#readsOtherSlots,
+      statements: this.#statements,
     };
   }
 
@@ -171,7 +181,7 @@ class ShapeWalk {
   #block(statements: readonly Statement[], locals: Locals): Ending {
     for (const statement of statements) {
       this.#statements += 1;
-      if (this.#statements > MAX_STATEMENTS) return 'finish';
+      if (this.#statements > this.#maxStatements) return 'finish';
       const ending = this.#statement(statement, locals, statements);
       if (ending !== 'next') return ending;
     }
@@ -286,7 +296,7 @@ class ShapeWalk {
     locals: Locals,
     { from, below, turns }: { readonly from: Interval; readonly below: Interval; readonly turns: number },
   ): Ending {
-    for (let turn = 0; turn < turns && this.#statements <= MAX_STATEMENTS; turn += 1) {
+    for (let turn = 0; turn < turns && this.#statements <= this.#maxStatements; turn += 1) {
       this.#statements += 1;
       if (from.high + turn >= below.low) this.#mayLeave(['break', locals.copy(), [...this.#own]]);
       const counter = { low: from.low + turn, high: Math.min(from.high + turn, below.high - 1) };

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { analyseEpoch } from '../../src/explain/analysis.ts';
 import { answerBackward } from '../../src/explain/backward-search.ts';
+import { Budget } from '../../src/explain/budget.ts';
 import { explain, replayOrder } from '../../src/explain/index.ts';
 import { questionOf } from '../../src/explain/question.ts';
 import { answerSerially } from '../../src/explain/serial-level.ts';
@@ -27,7 +28,7 @@ describe('the search from the end', () => {
           const question = questionOf(analysis, given, component);
           const backward = answerBackward(question, 1_000_000);
           if (backward === undefined) continue;
-          expect(backward.verdict).toBe(answerSerially(question, machine, 1_000_000).verdict);
+          expect(backward.verdict).toBe(answerSerially(question, machine, new Budget(1_000_000, 1)).verdict);
         }
       }),
       { numRuns: RUNS },
