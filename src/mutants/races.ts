@@ -1,7 +1,6 @@
 /** Races beside each other: each at a place of its own, judged by the words of that place. */
 
 import type { RandomWords } from '../base/random.ts';
-import type { Kernel } from '../kernel/index.ts';
 import type { SlotRequest } from '../record/index.ts';
 import { scenarioOfSlots } from '../scenario/index.ts';
 import { type BaseKernel, COLUMNS, Place } from './base-kernel.ts';
@@ -18,9 +17,9 @@ export interface PlacedRace {
 }
 
 /** Races at consecutive places, each with lots drawn anew. */
-export function placeRaces({ race }: Mutant, random: RandomWords, first: number, count: number): PlacedRace[] {
+export function placeRaces({ base, race }: Mutant, random: RandomWords, first: number, count: number): PlacedRace[] {
   return Array.from({ length: count }, (_, beside) => {
-    const place = new Place(first + beside);
+    const place = new Place(first + beside, base.rows);
     return { place, slots: slotsOfRace(race, place, () => random.next()) };
   });
 }
@@ -41,8 +40,8 @@ export class PlaceJudge {
   readonly #base: BaseKernel;
   readonly #runner: SerialRunner;
   readonly #rarity: Rarity | undefined;
-  /** What a race can come to, by its place and by which of its slots are struck. */
-  readonly #serial = new Map<string, ReadonlySet<string>>();
+  /** What a race can come to, by which of its slots are struck: it is the same in all places. */
+  readonly #serial = new Map<string, readonly Uint32Array[]>();
 
   /** @param runner of the kernel that is asked about. */
   constructor(base: BaseKernel, runner: SerialRunner, rarity: Rarity | undefined) {
@@ -52,27 +51,35 @@ export class PlaceJudge {
   }
 
   isSerial(race: PlacedRace, snapshot: Uint32Array): boolean {
-    const key = `${race.place.index} ${struckSlots(race.slots, this.#rarity)}`;
+    const key = struckSlots(race.slots, this.#rarity);
     let serial = this.#serial.get(key);
     if (serial === undefined) {
       serial = this.#serialWords(race);
       this.#serial.set(key, serial);
     }
-    return serial.has(this.#wordsOf(race, snapshot));
+    return serial.some((words) => this.#isThere(race.place, words, snapshot));
   }
 
-  #serialWords(race: PlacedRace): Set<string> {
-    const kernel: Kernel = this.#runner.kernel;
-    const outcomes = this.#runner.allOrders(scenarioOfSlots(kernel, placedSlots(race.slots)));
-    return new Set(outcomes.map(({ words }) => this.#wordsOf(race, words)));
+  /** The compared words of the race's place, after each order of its slots. */
+  #serialWords({ place, slots }: PlacedRace): Uint32Array[] {
+    const outcomes = this.#runner.allOrders(scenarioOfSlots(this.#runner.kernel, placedSlots(slots)));
+    const { comparedRows } = this.#base;
+    return outcomes.map(({ words }) =>
+      Uint32Array.from({ length: comparedRows.length * COLUMNS }, (_, index) => {
+        return words[place.word(comparedRows[Math.floor(index / COLUMNS)], index % COLUMNS)];
+      }),
+    );
   }
 
-  #wordsOf({ place }: PlacedRace, snapshot: Uint32Array): string {
-    let text = '';
+  /** Asked for every race of every outcome that comes back from a device, so nothing is made on the way. */
+  #isThere(place: Place, words: Uint32Array, snapshot: Uint32Array): boolean {
+    let index = 0;
     for (const row of this.#base.comparedRows) {
       const start = place.word(row);
-      for (let word = start; word < start + COLUMNS; word += 1) text += `${snapshot[word]} `;
+      for (let word = start; word < start + COLUMNS; word += 1, index += 1) {
+        if (snapshot[word] !== words[index]) return false;
+      }
     }
-    return text;
+    return true;
   }
 }

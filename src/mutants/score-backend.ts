@@ -1,14 +1,18 @@
 /** Mutants on a backend: many races beside each other, on the mutant and on the sound kernel. */
 
 import type { Backend } from '../backend/index.ts';
-import type { Kernel } from '../kernel/index.ts';
+import { findOpcode, type Kernel } from '../kernel/index.ts';
+import { Place, type Race } from './base-kernel.ts';
 import { type Mutant, mutate } from './catalogue.ts';
 import type { Oracle } from './oracles.ts';
-import { type RacesOptions, replayRaces } from './races-log.ts';
+import { PARALLEL_BLOCKS, PARALLEL_SLOTS } from './parallel-races.ts';
+import { replayRaces } from './races-log.ts';
+import type { RacesOptions, RacesRun, RunLimits } from './races-run.ts';
+import { withPauses } from './rewrite/pauses.ts';
 import { ObjectionCounts, type Score } from './score.ts';
 import { stepRaces } from './stepped-races.ts';
 
-/** Slots of the ring: twenty races of four slots. */
+/** Slots of the ring where epochs are stepped: twenty races of four slots. */
 const SLOTS = 80;
 
 /** A backend that mutants are scored on. */
@@ -19,15 +23,21 @@ export interface ScoredBackend {
   readonly lower: (kernel: Kernel) => string;
   /** Why what needs weak memory cannot show there; undefined if it can. */
   readonly strongMemory?: string;
-  /** Whether it can be put under stress. */
-  readonly hasStress: boolean;
+  /** Whether it is a device that replays whole logs by itself, with a lane for every slot, and can be put under stress. */
+  readonly isDevice: boolean;
+}
+
+/** What a sound kernel came to. */
+interface Control {
+  readonly objectors: readonly Oracle[];
+  readonly runs: number;
 }
 
 /** Scores mutants on one backend. What the sound kernels show there is found out once for mutants of one race. */
 export class BackendScorer {
   readonly #backend: ScoredBackend;
   readonly #options: RacesOptions;
-  readonly #controls = new Map<string, Promise<readonly Oracle[]>>();
+  readonly #controls = new Map<string, Control>();
 
   constructor(backend: ScoredBackend, options: RacesOptions) {
     this.#backend = backend;
@@ -37,47 +47,72 @@ export class BackendScorer {
   /** @throws BackendFaultError if the backend does not even run the sound kernel. */
   async score(mutant: Mutant): Promise<Score> {
     const { rarity } = this.#options;
-    const sound = mutant.base.kernel(SLOTS);
+    const { name, lower, strongMemory, isDevice } = this.#backend;
+    const sound = isDevice ? mutant.base.kernel(PARALLEL_SLOTS, PARALLEL_BLOCKS) : mutant.base.kernel(SLOTS);
     const kernel = mutate(mutant, sound, rarity);
     if (kernel === undefined) throw new TypeError(`mutant ${mutant.number} does not apply to its base`);
-    const { name, lower, strongMemory, hasStress } = this.#backend;
     const fixed = {
       mutant,
       backend: name,
       oneIn: rarity?.oneIn,
-      ...(hasStress ? { stress: this.#options.stress !== undefined } : {}),
+      ...(isDevice ? { stress: this.#options.stress !== undefined } : {}),
     };
     if (withoutComments(lower(kernel)) === withoutComments(lower(sound))) {
       const reason = 'its program is that of the sound kernel here';
       return { ...fixed, ...new ObjectionCounts().summary([]), elapsedMs: 0, fate: 'unobservable', reason };
     }
-    const noJudges = await this.#control(mutant, sound);
-    const start = performance.now();
-    const counts = await this.#run(mutant, sound, kernel);
+    const { counts, noJudges, elapsedMs } = await this.#compare(mutant, sound, kernel);
     const summary = counts.summary(noJudges);
     const isKilled = summary.killed.count > 0;
     const reason = !isKilled && mutant.kind === 'weak' ? strongMemory : undefined;
     const fate = isKilled ? 'killed' : reason === undefined ? 'survived' : 'unobservable';
-    return { ...fixed, ...summary, fate, reason, elapsedMs: performance.now() - start };
+    return { ...fixed, ...summary, fate, reason, elapsedMs };
   }
 
-  /** The oracles that object to the sound kernel. */
-  #control(mutant: Mutant, sound: Kernel): Promise<readonly Oracle[]> {
+  /** Runs the mutant, and the sound kernel at least as often if anybody objects to the mutant. */
+  async #compare(
+    mutant: Mutant,
+    sound: Kernel,
+    kernel: Kernel,
+  ): Promise<{ counts: ObjectionCounts; noJudges: readonly Oracle[]; elapsedMs: number }> {
+    const { runs, seconds } = this.#options;
+    const most = seconds ?? Number.POSITIVE_INFINITY;
+    const control = await this.#control(mutant, sound, { runs, seconds: most, goesOn: () => false });
+    const start = performance.now();
+    const counts = await this.#run(mutant, sound, kernel, {
+      runs,
+      seconds: most,
+      goesOn: (counted) => seconds !== undefined && !counted.isKilled(control.objectors),
+    });
+    const elapsedMs = performance.now() - start;
+    if (!counts.isKilled(control.objectors)) return { counts, noJudges: control.objectors, elapsedMs };
+    const limits = { runs: counts.runs, seconds: Number.POSITIVE_INFINITY, goesOn: () => false };
+    return { counts, noJudges: (await this.#control(mutant, sound, limits)).objectors, elapsedMs };
+  }
+
+  /** What the sound kernel comes to in that many runs, which may have been more. */
+  async #control(mutant: Mutant, sound: Kernel, limits: RunLimits): Promise<Control> {
     const key = `${mutant.base.name}: ${mutant.race.name}`;
-    let control = this.#controls.get(key);
-    if (control === undefined) {
-      control = this.#run(mutant, sound, sound).then((counts) => counts.objectors);
-      this.#controls.set(key, control);
-    }
+    const known = this.#controls.get(key);
+    if (known !== undefined && (known.runs >= limits.runs || Number.isFinite(limits.seconds))) return known;
+    const { objectors, runs } = await this.#run(mutant, sound, sound, limits);
+    const control = { objectors: [...new Set([...(known?.objectors ?? []), ...objectors])], runs };
+    this.#controls.set(key, control);
     return control;
   }
 
   /** A backend that has to be stepped anyway is stepped from here: then every outcome can be judged. */
-  async #run(mutant: Mutant, sound: Kernel, kernel: Kernel): Promise<ObjectionCounts> {
-    const backend = await this.#backend.make(kernel);
-    const run = { sound, kernel, backend };
-    return backend.load === undefined ? stepRaces(mutant, run, this.#options) : replayRaces(mutant, run, this.#options);
+  async #run(mutant: Mutant, sound: Kernel, kernel: Kernel, limits: RunLimits): Promise<ObjectionCounts> {
+    const { make, isDevice } = this.#backend;
+    const backend = await make(isDevice ? withPauses(kernel, routinesOf(mutant.race, sound)) : kernel);
+    const run: RacesRun = { sound, kernel, backend };
+    return isDevice ? replayRaces(mutant, run, this.#options, limits) : stepRaces(mutant, run, this.#options, limits);
   }
+}
+
+/** The opcodes that a race is about. */
+function routinesOf({ slots }: Race, kernel: Kernel): Set<string> {
+  return new Set(slots(new Place(0)).map(({ opcode }) => findOpcode(kernel, opcode)?.name ?? ''));
 }
 
 /** Lines that are nothing but a comment say what a kernel is called, and what a language has no word for. */

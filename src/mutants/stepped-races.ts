@@ -8,7 +8,7 @@ import { PLACES } from './base-kernel.ts';
 import type { Mutant } from './catalogue.ts';
 import type { Objections, Oracle } from './oracles.ts';
 import { type PlacedRace, PlaceJudge, placeRaces } from './races.ts';
-import { isOfTheKernel, type RacesOptions, type RacesRun } from './races-log.ts';
+import { isOfTheKernel, isOver, type RacesOptions, type RacesRun, type RunLimits } from './races-run.ts';
 import type { Rarity } from './rewrite/site.ts';
 import { ObjectionCounts } from './score.ts';
 import { SerialRunner } from './serial-outcomes.ts';
@@ -22,11 +22,16 @@ const RACES_OF_EPOCH = 20;
  *
  * @throws BackendFaultError if the backend failed in another way than a kernel can make it fail.
  */
-export async function stepRaces(mutant: Mutant, run: RacesRun, options: RacesOptions): Promise<ObjectionCounts> {
+export async function stepRaces(
+  mutant: Mutant,
+  run: RacesRun,
+  options: RacesOptions,
+  limits: RunLimits,
+): Promise<ObjectionCounts> {
   const counts = new ObjectionCounts();
   const start = performance.now();
   try {
-    await new SteppedRaces(mutant, run, options).count(counts, start);
+    await new SteppedRaces(mutant, run, options).count(counts, start, limits);
   } catch (error) {
     const fault = asBackendFault(error, run.backend.name);
     if (!isOfTheKernel(fault)) throw fault;
@@ -50,14 +55,13 @@ class SteppedRaces {
     this.#judge = new EpochJudge(mutant, run, options.rarity);
   }
 
-  async count(counts: ObjectionCounts, start: number): Promise<void> {
+  async count(counts: ObjectionCounts, start: number, limits: RunLimits): Promise<void> {
     const { backend, sound } = this.#run;
-    const { runs, seed, seconds = Number.POSITIVE_INFINITY } = this.#options;
-    const random = new RandomWords(seed);
+    const random = new RandomWords(this.#options.seed);
     const initial = freshSnapshot(sound);
     const words = new Uint32Array(initial.length);
     await backend.start();
-    for (let run = 0; run < runs && performance.now() - start < seconds * 1_000; run += 1) {
+    while (!isOver(limits, counts, performance.now() - start)) {
       const races = placeRaces(
         this.#mutant,
         random,

@@ -143,7 +143,7 @@ describe('on threads', () => {
       name: 'threads',
       make: (kernel: Kernel) => new ThreadsBackend(kernel, { seed: 1, workerCount: 2 }),
       lower: (kernel) => lowerToJavaScript(kernel, 'shared'),
-      hasStress: false,
+      isDevice: false,
       strongMemory: 'their accesses have one order',
     },
     { runs: 20, seed: 1 } satisfies RacesOptions,
@@ -185,7 +185,7 @@ describe('on what runs WGSL', () => {
     throw new Error('there is nothing to run');
   };
   const scorer = new BackendScorer(
-    { name: 'dawn', make: never, lower: lowerToWgsl, hasStress: true },
+    { name: 'dawn', make: never, lower: lowerToWgsl, isDevice: true },
     { runs: 20, seed: 1 },
   );
 

@@ -1,4 +1,4 @@
-import { Opcode } from '../../protocol/index.ts';
+import { DEBUG_RECORD_COUNT, Opcode } from '../../protocol/index.ts';
 import { type BaseKernel, baseKernel, type Race, ROW_WORDS } from '../base-kernel.ts';
 import { packedSlot } from './packed-slot.ts';
 
@@ -65,6 +65,7 @@ export const copyBesideStore: Race = {
 
 export const prints: Race = {
   name: 'three PRINTFs',
+  mostBeside: Math.floor(DEBUG_RECORD_COUNT / 3),
   slots: (place) => [1, 2, 3].map((number) => print(place.index, number)),
 };
 

@@ -1,0 +1,120 @@
+/**
+ * Many instances of a race in one epoch, for devices that have a lane for every slot.
+ *
+ * Slots beside each other are served by lanes in lockstep, between which nothing happens. So the slots of a race are put
+ * far from each other: lane *v* of one role meets lane *v·P* mod *N* of the next, with P and N co-prime (R. Levine et
+ * al., "MC Mutants", ASPLOS 2023, section 4). No placement is best for every defect and every device, so epochs take turns.
+ */
+
+import type { RandomWords } from '../base/random.ts';
+import type { SlotRequest } from '../record/index.ts';
+import { PLACES } from './base-kernel.ts';
+import type { Mutant } from './catalogue.ts';
+import { type PlacedRace, placeRaces } from './races.ts';
+import { MOST_PAUSE_TURNS, PAUSE_ARGUMENT, pauseArgument } from './rewrite/pauses.ts';
+
+/** Races of an epoch, at most. */
+const RACES = 64;
+const MOST_SLOTS_OF_RACE = 4;
+/** Lanes of a workgroup without stress. */
+const LANES_TOGETHER = 16;
+/** Of slots that pause, in hundredths; epochs take turns. */
+const PAUSING = [0, 25, 50, 100] as const;
+/**
+ * - `next`: the slots of a race are in workgroups next to each other, which start at the same time;
+ * - `apart`: in workgroups further from each other;
+ * - `shuffled`: anywhere;
+ * - `beside`: beside each other, in lockstep as a rule.
+ */
+const PLACEMENTS = ['next', 'apart', 'shuffled', 'beside'] as const;
+type Placement = (typeof PLACEMENTS)[number];
+
+/** Every placement with every share of slots that pause, twice. */
+export const PARALLEL_EPOCHS: number = 2 * PLACEMENTS.length * PAUSING.length;
+/** Slots of a ring that an epoch fits into, its fence too. */
+export const PARALLEL_SLOTS: number = (RACES + 1) * MOST_SLOTS_OF_RACE;
+/** Blocks of places that a kernel needs. */
+export const PARALLEL_BLOCKS: number = Math.ceil(RACES / PLACES);
+
+export interface ParallelEpoch {
+  readonly races: readonly PlacedRace[];
+  /** In the order of publishing, which is that of the lanes. */
+  readonly slots: readonly SlotRequest[];
+}
+
+/** Epochs of one log: the same for all mutants of a race. */
+export function parallelEpochs(mutant: Mutant, random: RandomWords): ParallelEpoch[] {
+  const count = Math.min(RACES, mutant.race.mostBeside ?? RACES);
+  return Array.from({ length: PARALLEL_EPOCHS }, (_, epoch) => {
+    const races = placeRaces(mutant, random, 0, count);
+    const placement = PLACEMENTS[epoch % PLACEMENTS.length];
+    const pausing = PAUSING[Math.floor(epoch / PLACEMENTS.length) % PAUSING.length];
+    const placed = inPlacement(races, placement, random);
+    const together = placement === 'next' || placement === 'apart' ? LANES_TOGETHER : 1;
+    return { races, slots: withPausesDrawn(placed, together, pausing, random) };
+  });
+}
+
+function inPlacement(races: readonly PlacedRace[], placement: Placement, random: RandomWords): SlotRequest[] {
+  if (placement === 'apart') return rolesApart(races, random).flat();
+  if (placement === 'next') return alternating(rolesApart(races, random));
+  const slots = races.flatMap((race) => race.slots);
+  return placement === 'shuffled' ? shuffled(slots, random) : slots;
+}
+
+/** The slots of each role; which race is where is a permutation of its own in each. */
+function rolesApart(races: readonly PlacedRace[], random: RandomWords): SlotRequest[][] {
+  const roles = shuffled([...races[0].slots.keys()], random);
+  return roles.map((role) => {
+    const factor = coprimeWith(races.length, random);
+    const offset = random.below(races.length);
+    return races.map((_, lane) => races[(lane * factor + offset) % races.length].slots[role]);
+  });
+}
+
+/** A workgroup of the first role, one of the next, and so on: the next of the first. */
+function alternating(roles: readonly (readonly SlotRequest[])[]): SlotRequest[] {
+  const slots: SlotRequest[] = [];
+  for (let first = 0; first < roles[0].length; first += LANES_TOGETHER) {
+    for (const role of roles) slots.push(...role.slice(first, first + LANES_TOGETHER));
+  }
+  return slots;
+}
+
+function coprimeWith(count: number, random: RandomWords): number {
+  for (;;) {
+    const factor = 1 + random.below(Math.max(1, count - 1));
+    if (greatestCommonDivisor(factor, count) === 1) return factor;
+  }
+}
+
+function greatestCommonDivisor(left: number, right: number): number {
+  return right === 0 ? left : greatestCommonDivisor(right, left % right);
+}
+
+function shuffled<Item>(items: readonly Item[], random: RandomWords): Item[] {
+  const order = Uint32Array.from(items.keys());
+  random.shuffle(order, order.length);
+  return Array.from(order, (index) => items[index]);
+}
+
+/** @param together so many consecutive slots pause alike. */
+function withPausesDrawn(
+  slots: readonly SlotRequest[],
+  together: number,
+  pausing: number,
+  random: RandomWords,
+): SlotRequest[] {
+  let pause = 0;
+  return slots.map((slot, position) => {
+    if (position % together === 0) pause = random.below(100) < pausing ? drawnPause(random) : 0;
+    const args = [...(slot.args ?? [])];
+    args[PAUSE_ARGUMENT] = pause;
+    return { ...slot, args };
+  });
+}
+
+/** Powers of two: what counts is the order of magnitude, which no device has in common with another. */
+function drawnPause(random: RandomWords): number {
+  return pauseArgument(random.next(), 2 ** (1 + random.below(Math.log2(MOST_PAUSE_TURNS))));
+}

@@ -1,0 +1,85 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { RandomWords } from '../../src/base/random.ts';
+import { MUTANTS, Place, SerialRunner } from '../../src/mutants/index.ts';
+import { PARALLEL_BLOCKS, PARALLEL_SLOTS, parallelEpochs } from '../../src/mutants/parallel-races.ts';
+import { PlaceJudge, placeRaces } from '../../src/mutants/races.ts';
+import { MOST_PAUSE_TURNS, PAUSE_ARGUMENT, pauseArgument, withPauses } from '../../src/mutants/rewrite/pauses.ts';
+import { placedSlots } from '../../src/mutants/workload.ts';
+import { freshSnapshot } from '../../src/scenario/index.ts';
+
+const races = MUTANTS.filter(
+  ({ base, race }, index) => MUTANTS.findIndex((other) => other.base === base && other.race === race) === index,
+).map((mutant) => ({ mutant, title: `${mutant.base.name}: ${mutant.race.name}` }));
+
+describe.each(races)('$title, many beside each other', ({ mutant }) => {
+  const { base, race } = mutant;
+  const kernel = base.kernel(PARALLEL_SLOTS, PARALLEL_BLOCKS);
+  const runner = new SerialRunner(kernel);
+  const initial = freshSnapshot(kernel);
+
+  test('every epoch has all slots of its races once, and what they come to one by one is serial', () => {
+    const epochs = parallelEpochs(mutant, new RandomWords(5));
+    for (const { races: placed, slots } of epochs) {
+      expect(slots.map(withoutPause).sort()).toEqual(placed.flatMap((each) => each.slots.map(withoutPause)).sort());
+      const { words, done, faults } = runner.run(initial, placedSlots(slots));
+      expect({ done, faults }).toEqual({ done: slots.length, faults: [] });
+      const judge = new PlaceJudge(base, runner, undefined);
+      expect(placed.every((each) => judge.isSerial(each, words))).toBe(true);
+    }
+  });
+
+  test('a pause changes nothing that a slot does', () => {
+    const names = new Set(kernel.opcodes.map(({ name }) => name));
+    const pausing = new SerialRunner(withPauses(kernel, names));
+    const slots = race.slots(new Place(3, base.rows));
+    fc.assert(
+      fc.property(fc.array(fc.nat(255), { minLength: 4, maxLength: 4 }), fc.nat(MOST_PAUSE_TURNS), (choices, turns) => {
+        const paused = slots.map((slot, index) => {
+          const args = [...(slot.args ?? [])];
+          while (args.length < PAUSE_ARGUMENT) args.push(0);
+          return { ...slot, args: [...args, pauseArgument(choices[index], turns)] };
+        });
+        const outcome = pausing.run(initial, placedSlots(paused));
+        expect(outcome).toEqual(runner.run(initial, placedSlots(slots)));
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  test('what a race can come to is judged alike in every place', () => {
+    const judge = new PlaceJudge(base, runner, undefined);
+    const random = new RandomWords(1);
+    const [first, ...others] = [0, 7, 41, 63].map((place) => placeRaces(mutant, random, place, 1)[0]);
+    expect(judge.isSerial(first, runner.run(initial, placedSlots(first.slots)).words)).toBe(true);
+    for (const other of others) {
+      const { words } = runner.run(initial, placedSlots([...other.slots].reverse()));
+      expect(judge.isSerial(other, words)).toBe(true);
+      // A word that nothing stores.
+      words[other.place.word(base.comparedRows[0])] = 0xdead_beef;
+      expect(judge.isSerial(other, words)).toBe(false);
+    }
+  });
+});
+
+function withoutPause({ args = [], ...slot }: { readonly args?: ArrayLike<number> }): string {
+  return JSON.stringify({
+    ...slot,
+    args: Array.from(args).map((word, index) => (index === PAUSE_ARGUMENT ? 0 : word)),
+  });
+}
+
+test('the same seed gives the same epochs, whatever the mutant of a race', () => {
+  const [, , , , , , , , first] = MUTANTS;
+  const other = MUTANTS.find(({ number }) => number === 42);
+  expect(other?.race).toBe(first.race);
+  expect(parallelEpochs(first, new RandomWords(3))).toEqual(parallelEpochs({ ...first, ...other }, new RandomWords(3)));
+});
+
+test('the slots of a race are apart in half of the epochs', () => {
+  const counts = parallelEpochs(MUTANTS[8], new RandomWords(1)).map(({ races: placed, slots }) => {
+    const at = new Map(slots.map((slot, position) => [withoutPause(slot), Math.floor(position / 16)]));
+    return placed.filter((each) => new Set(each.slots.map((slot) => at.get(withoutPause(slot)))).size === 1).length;
+  });
+  expect(counts.filter((count) => count === 0).length).toBeGreaterThanOrEqual(counts.length / 2);
+});
