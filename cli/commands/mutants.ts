@@ -1,7 +1,7 @@
 /** `vrrl mutants`: how many planted defects are found, by which oracle, on which backend. */
 
 import { InvalidArgumentError } from '@commander-js/extra-typings';
-import { isGpuStack } from '../../node/gpu/index.ts';
+import { adapterName, chooseAdapter, isGpuStack } from '../../node/gpu/index.ts';
 import { InputError } from '../../src/base/errors.ts';
 import { lowerToJavaScript, lowerToWgsl } from '../../src/kernel/index.ts';
 import {
@@ -25,6 +25,11 @@ import { writeMutantsSection } from '../render/mutants-document.ts';
 
 const BACKENDS: readonly string[] = ['explorer', 'threads', 'dawn', 'wgpu'];
 const DEFAULT_ONE_IN = 4_096;
+const RUNS = 2_000;
+/** A device runs thousands of epochs at once. */
+const GPU_RUNS = 20_000;
+const SECONDS = 5;
+const EXPLORER_SECONDS = 60;
 const THREADS_ARE_STRONG = 'worker threads see their Atomics in one order';
 
 const AFTER_HELP = `
@@ -33,6 +38,8 @@ to it and has nothing against the sound kernel in as many runs of the same slots
 level (no order of the slots gives it), self (the same, asked of the mutant itself), watchdog (a lane did not end, a
 slot faulted), ends (other numbers of slots done or waiting). On the explorer a run is one race, elsewhere an epoch of
 many. docs/mutants.md says more.
+Of each mutant ${RUNS} runs are made, ${GPU_RUNS} on GPUs; what nothing has killed by then is run on until --seconds are over: ${SECONDS}, on
+the explorer ${EXPLORER_SECONDS}. Elsewhere nothing goes on for longer than that.
 Exit codes: 0 done, 1 one survived on the explorer that an interleaving can show and that is not equivalent.
 
 Examples:
@@ -47,13 +54,8 @@ export const addMutants: AddCommand = (program, context) => {
     .option('--backend <names>', `of ${BACKENDS.join(', ')}; explorer is the CPU model`, list, ['explorer'])
     .option('--only <numbers>', 'these mutants', list)
     .option('--rare [n]', `defects that show in about one slot of n, a power of two (default ${DEFAULT_ONE_IN})`, oneIn)
-    .option('--runs <n>', 'runs of each mutant', integer(1, 1_000_000_000), 2_000)
-    .option(
-      '--seconds <n>',
-      'for how long to look on, on the explorer, for what nothing has killed by then',
-      integer(0, 86_400),
-      60,
-    )
+    .option('--runs <n>', 'runs of each mutant', integer(1, 1_000_000_000))
+    .option('--seconds <n>', 'for how long to run on what nothing has killed by then', integer(0, 86_400))
     .option('--seed <n>', 'what lots and schedules are drawn from', integer(0, 0xffff_ffff), 1)
     .option('--no-stress', 'GPUs without stress only')
     .option('--adapter <name>', ADAPTER_HELP)
@@ -71,9 +73,14 @@ export const addMutants: AddCommand = (program, context) => {
       const { rare } = options;
       const rarity = rare === undefined ? undefined : { oneIn: rare === true ? DEFAULT_ONE_IN : rare };
       const asked = { ...options, mutants, rarity, isQuiet: options.quiet };
-      const scores = await scoreAll(io, asked);
-      const report = { scores, oneIn: rarity?.oneIn, runs: options.runs, seconds: options.seconds, seed: options.seed };
-      if (options.into !== undefined) writeMutantsSection(options.into, report);
+      const { runs, seconds, seed, into } = options;
+      const adapters = await adaptersOf(asked);
+      const reportOn = (scores: readonly Score[]) => ({ scores, adapters, oneIn: rarity?.oneIn, runs, seconds, seed });
+      const scores = await scoreAll(io, asked, (soFar) => {
+        // After every mutant, so that one who loses patience has what came by then.
+        if (into !== undefined) writeMutantsSection(into, reportOn(soFar));
+      });
+      const report = reportOn(scores);
       await io.write(options.json ? `${tidyJson(scoresToJson(report))}\n` : printScores(report));
       if (scores.some(isMissed)) context.exitCode = ExitCode.DIVERGED;
     });
@@ -114,14 +121,23 @@ interface Asked extends BackendOptions {
   readonly mutants: readonly Mutant[];
   readonly backend: readonly string[];
   readonly rarity: Rarity | undefined;
-  readonly runs: number;
-  readonly seconds: number;
+  readonly runs?: number | undefined;
+  readonly seconds?: number | undefined;
   readonly seed: number;
   readonly stress: boolean;
   readonly isQuiet: boolean | undefined;
 }
 
-async function scoreAll(io: Io, asked: Asked): Promise<Score[]> {
+/** What GPUs are called, by the stack that runs on them. */
+async function adaptersOf({ backend, adapter }: Asked): Promise<Record<string, string>> {
+  const names: [string, string][] = [];
+  for (const stack of backend) {
+    if (isGpuStack(stack)) names.push([stack, adapterName((await chooseAdapter(stack, adapter)).adapter)]);
+  }
+  return Object.fromEntries(names);
+}
+
+async function scoreAll(io: Io, asked: Asked, onScore: (soFar: readonly Score[]) => void): Promise<Score[]> {
   const { mutants, backend, isQuiet } = asked;
   const ways = backend.flatMap((name) => waysOf(io, name, asked));
   const progress: Progress = startProgress(io, 'mutants', isQuiet);
@@ -131,6 +147,7 @@ async function scoreAll(io: Io, asked: Asked): Promise<Score[]> {
       for (const mutant of mutants) {
         progress.update(scores.length, ways.length * mutants.length);
         scores.push(await score(mutant));
+        onScore(scores);
         // A long search keeps nobody from being interrupted.
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -145,14 +162,16 @@ type ScoreMutant = (mutant: Mutant) => Score | Promise<Score>;
 
 /** How mutants are run on a backend: a GPU has two ways, with stress and without. */
 function waysOf(io: Io, name: string, asked: Asked): ScoreMutant[] {
-  const { rarity, runs, seconds, seed, stress } = asked;
+  const { rarity, seed, stress } = asked;
+  const runs = asked.runs ?? (isGpuStack(name) ? GPU_RUNS : RUNS);
+  const seconds = asked.seconds ?? (name === 'explorer' ? EXPLORER_SECONDS : SECONDS);
   const options = { runs, seconds, seed, ...(rarity === undefined ? {} : { rarity }) };
   if (name === 'explorer') {
     const scorer = new ExplorerScorer(options);
     return [(mutant) => scorer.score(mutant)];
   }
   const backend = scoredBackend(io, name, asked);
-  const requests = backend.hasStress && stress ? [undefined, { seed }] : [undefined];
+  const requests = backend.isDevice && stress ? [undefined, { seed }] : [undefined];
   return requests.map((request) => {
     const scorer = new BackendScorer(backend, request === undefined ? options : { ...options, stress: request });
     return (mutant) => scorer.score(mutant);
@@ -161,7 +180,7 @@ function waysOf(io: Io, name: string, asked: Asked): ScoreMutant[] {
 
 function scoredBackend(io: Io, name: string, options: Asked): ScoredBackend {
   const make: ScoredBackend['make'] = async (kernel) => (await backendFactory(name, kernel, options, io.note))();
-  if (isGpuStack(name)) return { name, make, lower: lowerToWgsl, hasStress: true };
+  if (isGpuStack(name)) return { name, make, lower: lowerToWgsl, isDevice: true };
   const lower: ScoredBackend['lower'] = (kernel) => lowerToJavaScript(kernel, 'shared');
-  return { name, make, lower, hasStress: false, strongMemory: THREADS_ARE_STRONG };
+  return { name, make, lower, isDevice: false, strongMemory: THREADS_ARE_STRONG };
 }

@@ -32,21 +32,26 @@ function withSection(text: string, name: string, section: string): string {
 }
 
 function sectionOf(report: MutantReport): string {
-  const { scores, oneIn, runs, seconds, seed } = report;
+  const { scores, oneIn, adapters } = report;
   const { backend } = scores[0];
   const rare = oneIn === undefined ? '' : `, defects in one slot of ${count(oneIn)}`;
-  const options = `--backend ${backend}${oneIn === undefined ? '' : ` --rare ${oneIn}`} --runs ${runs} --seconds ${seconds} --seed ${seed}`;
   const hasNoStress = scores.every(({ stress }) => stress === false);
   const columns = summarize(scores);
   return [
     `## ${backend}${rare}`,
     '',
-    `\`vrrl mutants ${options}${hasNoStress ? ' --no-stress' : ''}\`, ${new Date().toISOString().slice(0, 10)}, ${machine()}.`,
+    `\`${commandOf(report, backend)}${hasNoStress ? ' --no-stress' : ''}\`, ${new Date().toISOString().slice(0, 10)}, ${adapters[backend] === undefined ? '' : `${adapters[backend]}, `}${machine()}.`,
     '',
     ...columns.map((summary) => `- ${summaryLine(summary, oneIn)}.`),
     '',
     ...markdownTable(scores, columns.length > 1),
   ].join('\n');
+}
+
+function commandOf({ oneIn, runs, seconds, seed }: MutantReport, backend: string): string {
+  const options = { backend, rare: oneIn, runs, seconds, seed };
+  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]));
+  return ['vrrl mutants', ...given].join(' ');
 }
 
 function machine(): string {
@@ -55,17 +60,19 @@ function machine(): string {
 
 /** A row a mutant; what a GPU did without stress and with it stands in one row. */
 function markdownTable(scores: readonly Score[], hasBoth: boolean): string[] {
-  const rows = hasBoth ? pairedRows(scores) : scores.map(scoreCells);
+  const rows = hasBoth ? pairedRows(scores, new Set(scores.map(columnOf))) : scores.map(scoreCells);
   const head = hasBoth ? ['#', 'kind', 'change', ...new Set(scores.map(columnOf))] : SCORE_HEAD;
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
 }
 
-function pairedRows(scores: readonly Score[]): string[][] {
+/** What has not been run yet leaves its cell empty. */
+function pairedRows(scores: readonly Score[], columns: ReadonlySet<string>): string[][] {
   const numbers = [...new Set(scores.map(({ mutant }) => mutant.number))];
   return numbers.map((number) => {
     const pair = scores.filter(({ mutant }) => mutant.number === number);
     const { kind, name } = pair[0].mutant;
-    return [String(number), kind, name, ...pair.map(cellOf)];
+    const cells = [...columns].map((column) => pair.find((score) => columnOf(score) === column));
+    return [String(number), kind, name, ...cells.map((score) => (score === undefined ? '' : cellOf(score)))];
   });
 }
 

@@ -8,8 +8,11 @@ import { count, percent, plural } from './text.ts';
 export interface MutantReport {
   readonly scores: readonly Score[];
   readonly oneIn: number | undefined;
-  readonly runs: number;
-  readonly seconds: number;
+  /** By the stack that runs on it. */
+  readonly adapters: Readonly<Record<string, string>>;
+  /** Undefined: those that the command makes by itself. */
+  readonly runs: number | undefined;
+  readonly seconds: number | undefined;
   readonly seed: number;
 }
 
