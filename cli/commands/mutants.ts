@@ -28,8 +28,8 @@ const DEFAULT_ONE_IN = 4_096;
 const RUNS = 2_000;
 /** A device runs thousands of epochs at once. */
 const GPU_RUNS = 20_000;
-const SECONDS = 5;
-const EXPLORER_SECONDS = 60;
+const SECONDS = 60;
+const GPU_SECONDS = 5;
 const THREADS_ARE_STRONG = 'worker threads see their Atomics in one order';
 
 const AFTER_HELP = `
@@ -38,8 +38,8 @@ to it and has nothing against the sound kernel in as many runs of the same slots
 level (no order of the slots gives it), self (the same, asked of the mutant itself), watchdog (a lane did not end, a
 slot faulted), ends (other numbers of slots done or waiting). On the explorer a run is one race, elsewhere an epoch of
 many. docs/mutants.md says more.
-Of each mutant ${RUNS} runs are made, ${GPU_RUNS} on GPUs; what nothing has killed by then is run on until --seconds are over: ${SECONDS}, on
-the explorer ${EXPLORER_SECONDS}. Elsewhere nothing goes on for longer than that.
+${RUNS} runs are made of each mutant, ${GPU_RUNS} on GPUs; what nothing has killed by then is run on until
+--seconds are over, by default ${SECONDS}, on GPUs ${GPU_SECONDS}. With --into the document is written after every mutant.
 Exit codes: 0 done, 1 one survived on the explorer that an interleaving can show and that is not equivalent.
 
 Examples:
@@ -163,8 +163,9 @@ type ScoreMutant = (mutant: Mutant) => Score | Promise<Score>;
 /** How mutants are run on a backend: a GPU has two ways, with stress and without. */
 function waysOf(io: Io, name: string, asked: Asked): ScoreMutant[] {
   const { rarity, seed, stress } = asked;
-  const runs = asked.runs ?? (isGpuStack(name) ? GPU_RUNS : RUNS);
-  const seconds = asked.seconds ?? (name === 'explorer' ? EXPLORER_SECONDS : SECONDS);
+  const isGpu = isGpuStack(name);
+  const runs = asked.runs ?? (isGpu ? GPU_RUNS : RUNS);
+  const seconds = asked.seconds ?? (isGpu ? GPU_SECONDS : SECONDS);
   const options = { runs, seconds, seed, ...(rarity === undefined ? {} : { rarity }) };
   if (name === 'explorer') {
     const scorer = new ExplorerScorer(options);
