@@ -66,6 +66,19 @@ describe('what the README shows', () => {
     expect(replayed.status).toBe(1);
   });
 
+  it('explores two slots of its kernel, and finds what no order of them gives', () => {
+    const lines = [...readme.matchAll(/^echo '(\{.*\})' >>? two\.jsonl$/gm)].map((match) => match[1]);
+    writeFileSync(path.join(folder, 'two.jsonl'), `${lines.join('\n')}\n`);
+    const kernel = ['--kernel', 'high-water-marks.mjs'];
+    const explored = vrrl(['explore', '--slots', 'two.jsonl', ...kernel, '--exhaustive']);
+    const shown = /^2 outcomes; 1 that no order of its slots gives\n[\s\S]*?(?=\n…)/m.exec(readme)?.[0] ?? '';
+    expect(explored.output).toContain(shown);
+    expect(explored.status).toBe(1);
+    const token = /--token (A\S+)/.exec(explored.output)?.[1] ?? '';
+    const replayed = vrrl(['explore', '--slots', 'two.jsonl', ...kernel, '--token', token]);
+    expect(replayed.output).toContain('control[161] := 5');
+  });
+
   it('judges a recording from a program', () => {
     record('MAX_STORE', 'program.vrrl');
     const output = execFileSync(process.execPath, ['check-in-ci.mjs', 'program.vrrl'], {
