@@ -21,6 +21,7 @@ import { makeSampler } from './samplers.ts';
 import { type Decider, ScheduledRun, ScheduleFollower } from './schedule.ts';
 import type { Search } from './search.ts';
 import { GivenOrder, SerialOrders } from './serial-orders.ts';
+import { SerialSearch } from './serial-search.ts';
 import { SleepingSearch } from './sleeping-search.ts';
 import { StepMachine } from './step-machine.ts';
 import { damaged, decodeToken, encodeToken, MAX_STEPS_LIMIT, type TokenContent } from './token.ts';
@@ -71,12 +72,13 @@ export class Explorer {
   }
 
   /**
-   * Takes every order of whole slots.
+   * Takes every order of whole slots, or one of each class of those that differ in the order of slots that commute only.
    *
    * @throws InputError as {@link sample}.
    */
   exhaustSerial(scenario: Scenario, options: SerialOptions, onRun: RunListener): ExhaustResult {
-    return this.#search(scenario, 'sequential', new SerialOrders(), options, onRun);
+    const search = (options.reduction ?? true) ? new SerialSearch() : new SerialOrders();
+    return this.#search(scenario, 'sequential', search, options, onRun);
   }
 
   /**

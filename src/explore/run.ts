@@ -72,6 +72,8 @@ export interface SampleOptions {
 
 /** Bounds of a search. */
 export interface SerialOptions {
+  /** Skips runs that differ from one that was taken only in the order of what commutes. Default true. */
+  readonly reduction?: boolean;
   /** Default 1,000,000. */
   readonly maxRuns?: number;
   /** As in {@link SampleOptions}. */
@@ -81,8 +83,6 @@ export interface SerialOptions {
 export interface ExhaustOptions extends SerialOptions {
   /** Default `sequential`. */
   readonly memory?: MemoryModel;
-  /** Skips runs that differ from one that was taken only in the order of accesses that commute. Default true. */
-  readonly reduction?: boolean;
 }
 
 export interface SampleResult {

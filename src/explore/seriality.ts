@@ -10,14 +10,14 @@ import { exhaustSerial, replayToken, runSerially } from './explorer.ts';
 import { accessesThatMatter } from './meetings.ts';
 import type { TracedAccess } from './run.ts';
 
-/** Orders of whole slots that are all tried if there are not more: those of seven slots. */
-export const DEFAULT_MAX_ORDERS = 5_040;
+/** Classes of orders of whole slots that are all tried if there are not more: seven slots that all depend on each other. */
+const DEFAULT_MAX_ORDERS = 5_040;
 /** Orders drawn where there are more. */
 const RANDOM_ORDERS = 1_000;
 /** Orders drawn around the accesses of a run. */
 const ORDERS_AROUND_RUN = 100;
 /** Outcomes for which that is done: following a schedule once more takes about as long as a thousand runs. */
-const MOST_FOLLOWED = 1_000;
+const MOST_FOLLOWED = 100;
 
 /** Whether an order of whole slots gives an outcome. */
 export type Seriality = 'serial' | 'not serial' | 'unknown';
@@ -40,11 +40,8 @@ export class SerialTrials {
   constructor(scenario: Scenario, maxOrders: number = DEFAULT_MAX_ORDERS) {
     this.#scenario = scenario;
     this.#census = new OutcomeCensus(scenario);
-    this.#run([scenario.slots.keys()]);
-    this.isComplete =
-      orderCount(scenario) <= maxOrders &&
-      exhaustSerial(scenario, { maxRuns: maxOrders }, (run) => this.#census.add(run)).complete;
-    if (!this.isComplete) this.#run(this.#randomOrders(RANDOM_ORDERS));
+    this.isComplete = exhaustSerial(scenario, { maxRuns: maxOrders }, (run) => this.#census.add(run)).complete;
+    if (!this.isComplete) this.#run(this.#randomOrders());
   }
 
   /** Outcomes of the orders that were run. */
@@ -81,20 +78,16 @@ export class SerialTrials {
     return moments;
   }
 
-  #randomOrders(count: number): ArrayLike<number>[] {
-    return Array.from({ length: count }, () => {
+  #randomOrders(): number[][] {
+    return Array.from({ length: RANDOM_ORDERS }, () => {
       const ranks = Uint32Array.from(this.#scenario.slots.keys());
       this.#random.shuffle(ranks, ranks.length);
-      return ranks;
+      return Array.from(ranks);
     });
   }
 
-  #run(orders: Iterable<ArrayLike<number> | Iterable<number>>): void {
-    runSerially(
-      this.#scenario,
-      Array.from(orders, (ranks) => Array.from(ranks)),
-      (run) => this.#census.add(run),
-    );
+  #run(orders: readonly (readonly number[])[]): void {
+    runSerially(this.#scenario, orders, (run) => this.#census.add(run));
   }
 }
 
@@ -116,15 +109,4 @@ export function judgeSeriality(
     if (trials.isComplete) return 'not serial';
     return judged.isHung ? 'unknown' : otherwise(scenario, judged.outcome);
   });
-}
-
-/** How many orders of whole slots there are, if every slot comes to its end in its batch. */
-function orderCount({ batchEnds }: Scenario): number {
-  let orders = 1;
-  let first = 0;
-  for (const end of batchEnds) {
-    for (let slots = 2; slots <= end - first; slots += 1) orders *= slots;
-    first = end;
-  }
-  return orders;
 }
