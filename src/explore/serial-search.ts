@@ -3,30 +3,28 @@
  *
  * Source sets: P. Abdulla, S. Aronis, B. Jonsson and K. Sagonas, "Optimal Dynamic Partial Order Reduction", POPL 2014,
  * algorithm 1, with whole slots in place of single accesses. Two slots depend on each other if an access of the one and one
- * of the other do not commute; which they make is seen by running them, so the search depends on no upper bound. Twenty
- * slots that only count beside four that race are 24 orders in place of 24! ones.
+ * of the other do not commute, of all that they were seen to make in any order that was run. When a slot is seen to make an
+ * access that is new, the search begins again: with a relation that stays the same it runs every class of orders, and an
+ * order in which a slot first made an access that was never seen would be of such a class up to there. Twenty slots that
+ * only count beside four that race are 24 orders in place of 24! ones.
  *
  * A slot that was tried at a place is asleep there until one that it depends on is run: until then it would make the same
  * accesses. A run in which all are asleep is given up.
  */
 
-import { type Access, commute, pendingAccess } from './commuting.ts';
+import { commute, pendingAccess } from './commuting.ts';
 import type { ScheduledRun } from './schedule.ts';
 import { type Search, takeStep } from './search.ts';
 import type { StepMachine } from './step-machine.ts';
 
-/** A slot that was run to its end, or to the end of its turn. */
-interface Turn {
-  readonly lane: number;
-  /** Its scheduled accesses by word; the class is 0 where it made accesses of several classes. */
-  readonly classes: ReadonlyMap<number, number>;
-}
+/** The scheduled accesses of a slot by word; the class is 0 where it made accesses of several classes. */
+type Accesses = Map<number, number>;
 
 /** A place in an order: a slot was about to be chosen. */
 interface Place {
   readonly batch: number;
-  /** What need not be tried here. */
-  readonly sleep: Turn[];
+  /** Lanes that need not be tried here. */
+  readonly sleep: number[];
   /** Lanes that are to be tried here, or were. */
   readonly wanted: number[];
   /** The one that is being tried. */
@@ -35,7 +33,11 @@ interface Place {
 
 export class SerialSearch implements Search {
   readonly #places: Place[] = [];
-  #turns: Turn[] = [];
+  /** Lanes in the order of the run. */
+  #turns: number[] = [];
+  readonly #accesses = new Map<number, Accesses>();
+  /** A lane made an access that it was not seen to make before. */
+  #hasGrown = false;
   /** From this turn on the run is none that was taken before. */
   #firstNew = 0;
 
@@ -48,7 +50,7 @@ export class SerialSearch implements Search {
       while (isWhole && machine.readyCount > 0) {
         const depth = this.#turns.length;
         if (depth === this.#places.length) isWhole = this.#addPlace(machine);
-        if (isWhole) this.#turns.push(takeTurn(machine, taken, this.#places[depth].lane));
+        if (isWhole) this.#takeTurn(machine, taken, this.#places[depth].lane);
       }
     } while (isWhole && machine.nextBatch());
     this.#findRaces();
@@ -56,11 +58,17 @@ export class SerialSearch implements Search {
   }
 
   next(): boolean {
+    if (this.#hasGrown) {
+      this.#hasGrown = false;
+      this.#places.length = 0;
+      this.#firstNew = 0;
+      return true;
+    }
     while (this.#places.length > 0) {
       const depth = this.#places.length - 1;
       const place = this.#places[depth];
       place.sleep.push(this.#turns[depth]);
-      const lane = place.wanted.find((wanted) => !place.sleep.some((asleep) => asleep.lane === wanted));
+      const lane = place.wanted.find((wanted) => !place.sleep.includes(wanted));
       if (lane !== undefined) {
         place.lane = lane;
         this.#firstNew = depth;
@@ -76,10 +84,10 @@ export class SerialSearch implements Search {
     const depth = this.#places.length;
     const before = this.#places[depth - 1];
     const taken = this.#turns[depth - 1];
-    const sleep = before?.batch === batch ? before.sleep.filter((turn) => !depend(turn, taken)) : [];
+    const sleep = before?.batch === batch ? before.sleep.filter((asleep) => !this.#depend(asleep, taken)) : [];
     for (let position = 0; position < readyCount; position += 1) {
       const lane = ready[position];
-      if (sleep.some((asleep) => asleep.lane === lane)) continue;
+      if (sleep.includes(lane)) continue;
       this.#places.push({ batch, sleep, wanted: [lane], lane });
       return true;
     }
@@ -96,7 +104,7 @@ export class SerialSearch implements Search {
       befores.push(before);
       const { batch } = this.#places[later];
       for (let earlier = later - 1; earlier >= 0 && this.#places[earlier].batch === batch; earlier -= 1) {
-        if (before.has(earlier) || !depend(turns[earlier], turn)) continue;
+        if (before.has(earlier) || !this.#depend(turns[earlier], turn)) continue;
         before.add(earlier);
         for (const index of befores[earlier]) before.add(index);
         if (later >= this.#firstNew) this.#turnRound(earlier, later, befores);
@@ -111,35 +119,38 @@ export class SerialSearch implements Search {
       if (index === later || !befores[index].has(earlier)) free.push(index);
     }
     const initials = free.filter((index) => !free.some((other) => other < index && befores[index].has(other)));
-    const lanes = initials.map((index) => this.#turns[index].lane);
+    const lanes = initials.map((index) => this.#turns[index]);
     if (!lanes.some((lane) => wanted.includes(lane))) wanted.push(lanes[0]);
   }
-}
 
-/** Takes a lane to the end of its turn. */
-function takeTurn(machine: StepMachine, taken: ScheduledRun, lane: number): Turn {
-  const classes = new Map<number, number>();
-  while (isReady(machine, lane)) {
-    const { word, commutingClass } = pendingAccess(machine, lane);
-    const known = classes.get(word);
-    classes.set(word, known === undefined || known === commutingClass ? commutingClass : 0);
-    takeStep(machine, taken, lane, 0, 1);
+  /** Takes a lane to the end of its turn. */
+  #takeTurn(machine: StepMachine, taken: ScheduledRun, lane: number): void {
+    const accesses: Accesses = this.#accesses.get(lane) ?? new Map();
+    this.#accesses.set(lane, accesses);
+    while (isReady(machine, lane)) {
+      const { word, commutingClass } = pendingAccess(machine, lane);
+      const known = accesses.get(word);
+      const merged = known === undefined || known === commutingClass ? commutingClass : 0;
+      if (known !== merged) this.#hasGrown = true;
+      accesses.set(word, merged);
+      takeStep(machine, taken, lane, 0, 1);
+    }
+    this.#turns.push(lane);
   }
-  return { lane, classes };
+
+  #depend(left: number, right: number): boolean {
+    if (left === right) return true;
+    const others = this.#accesses.get(right);
+    for (const [word, commutingClass] of this.#accesses.get(left) ?? []) {
+      const other = others?.get(word);
+      if (other === undefined) continue;
+      if (!commute({ lane: left, word, commutingClass }, { lane: right, word, commutingClass: other })) return true;
+    }
+    return false;
+  }
 }
 
 function isReady({ ready, readyCount }: StepMachine, lane: number): boolean {
   for (let position = 0; position < readyCount; position += 1) if (ready[position] === lane) return true;
-  return false;
-}
-
-function depend(left: Turn, right: Turn): boolean {
-  if (left.lane === right.lane) return true;
-  for (const [word, commutingClass] of left.classes) {
-    const other = right.classes.get(word);
-    if (other === undefined) continue;
-    const accessOfLeft: Access = { lane: left.lane, word, commutingClass };
-    if (!commute(accessOfLeft, { lane: right.lane, word, commutingClass: other })) return true;
-  }
   return false;
 }
