@@ -3,7 +3,7 @@
  *
  * Slots beside each other are served by lanes in lockstep, between which nothing happens. So the slots of a race are put
  * far from each other: lane *v* of one role meets lane *v·P* mod *N* of the next, with P and N co-prime (R. Levine et
- * al., "MC Mutants", ASPLOS 2023, section 4). No placement is best for every defect and every device, so epochs take turns.
+ * al., "MC Mutants", ASPLOS 2023). No placement is best for every defect and every device, so epochs take turns.
  */
 
 import type { RandomWords } from '../base/random.ts';
