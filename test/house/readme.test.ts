@@ -59,7 +59,11 @@ describe('what the README shows', () => {
     // The kernel is busy between its load and its store for longer than anything else takes: the first replicas show it,
     // and on a machine with twice as much to do as it has cores, many of a hundred still do.
     record('RACY_MAX_STORE', 'racy.vrrl');
-    const replayed = vrrl(['replay', 'racy.vrrl', '--replicas', '100']);
+    let replayed = vrrl(['replay', 'racy.vrrl', '--replicas', '100']);
+    // A machine busy with other things may keep the workers apart for all of a replay, but hardly for ten.
+    for (let tries = 1; replayed.status === 0 && tries < 10; tries += 1) {
+      replayed = vrrl(['replay', 'racy.vrrl', '--replicas', '100']);
+    }
     expect(replayed.output).toMatch(/^diverge: \d+ of 40 epochs agree with the recording, \d+ diverge/m);
     expect(replayed.output).toMatch(/^threads +diverge +100\/100 .* yes, \d+ outcomes/m);
     expect(replayed.output).toMatch(/^first divergence: epoch \d+ \(EPOCH \d+\), control\[16[1-4]\]/m);
