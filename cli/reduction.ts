@@ -408,7 +408,10 @@ async function modelFirst(work: Work): Promise<Done | { readonly note: string } 
   }
   if (!isMinimal || unresolved > 0) return { note: 'the CPU model was tried first, and would have taken too long' };
   const { isSeen, note } = await confirmed(io, flags, oracle, reproducer, signature);
-  if (!isSeen) return { note: `the CPU model was tried first, and showed a failure (${signature}): ${note}` };
+  if (!isSeen)
+    return {
+      note: `the CPU model was tried first, and showed a failure (${signature}): ${note}; --explorer reduces it there`,
+    };
   await writeFromModel(work, kernel, found);
   return { ...doneOnModel(found, oracle), notes: [`reduced on the CPU model, which was tried first; ${note}`] };
 }
@@ -454,7 +457,7 @@ async function confirmed(
       all += runs;
       if (failures.has(signature)) return { isSeen: true, note: `confirmed on ${name} within ${plural(all, 'run')}` };
     }
-    return { isSeen: false, note: `not seen in ${all} runs on ${name}, which proves nothing` };
+    return { isSeen: false, note: `not seen in ${plural(all, 'run')} on ${name}, which proves nothing` };
   } finally {
     await subject.close();
   }

@@ -138,7 +138,7 @@ function writeTest(
 }
 
 /** What was done in vain, and what can be tried. */
-function nothingFailed({ judge, logPath, searchRuns, rate }: ReducedRecording): string {
+function nothingFailed({ judge, logPath, searchRuns, rate, notes }: ReducedRecording): string {
   const runs = `${count(searchRuns + rate.total)} runs`;
   const what =
     judge.kind === 'command'
@@ -148,5 +148,6 @@ function nothingFailed({ judge, logPath, searchRuns, rate }: ReducedRecording): 
     judge.kind === 'command'
       ? 'check the command by hand, or give --max-runs more.'
       : 'name the backend that failed with --backend, an epoch with --epoch, or give --max-runs more.';
-  return `vrrl: ${what}. Fix: ${fix}\n`;
+  const before = notes.map((note) => `note: ${printable(note)}\n`).join('');
+  return `${before}vrrl: ${what}. Fix: ${fix}\n`;
 }
