@@ -29,7 +29,7 @@ without a kernel a backend is compared with what it mostly does.
 A command is given the path of a candidate for {} and ends as for git bisect run: 0 it is good, 125 cannot tell,
 any other up to 127 it is bad. It is run by the shell, in this folder.
 Where the kernel is known, the CPU model is tried first for a few seconds: what it shows is reduced there, with its
-schedule, and counts if the backend confirms it. A GPU gets candidates as programs, and runs them thousands of times at once.
+schedule, and counts if the backend confirms it. A GPU gets candidates as programs, and runs them many times at once.
 One failing run is enough to take a candidate; as many clean ones as its rate asks for are needed to reject it.
 
 The reproducer is a log that replays by itself, and beside it is a test for node --test (small.test.mjs).

@@ -171,7 +171,7 @@ describe('on a backend', () => {
     // What was seen is what the log says, and the reference does not show it.
     const alone = ['replay', small, '--backend', 'reference', '--replicas', '1', '--mode', 'isolated'];
     expect((await vrrl(alone)).exitCode).toBe(1);
-  });
+  }, 180_000);
 
   test('what it says is for people, and its log and its lines show the failure again', async () => {
     const small = folder.at('small.vrrl');
@@ -185,7 +185,7 @@ describe('on a backend', () => {
     expect(out).toMatch(/^failure {3}word in the observables$/m);
     expect(out).toContain('first     control[160]: expected 1, seen 0\n');
     expect(out).toContain('rate      1 of 1 run; the original 1 of 1 run\nsmallest  no slot can be left out\n');
-    expect(out).toMatch(/0 {6}0 {6}0 {5}0 {7}ATOMIC_ADD\(0, 160\)\n0 {6}0 {6}1 {5}0 {7}ATOMIC_ADD\(1, 160\)/);
+    expect(out).toMatch(/ATOMIC_ADD\((0|1), 160\)\n.*ATOMIC_ADD\((0|1), 160\)/);
     expect(out).toMatch(/^slots {8}21 → 2/m);
     expect(out).toContain(`  vrrl replay ${small} --backend reference\n`);
     expect((await vrrl(['replay', small, '--backend', 'reference'])).exitCode).toBe(1);
