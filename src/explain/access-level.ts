@@ -57,25 +57,27 @@ class AccessSearch {
   }
 
   run(): AccessAnswer {
-    const looked = this.#look(this.#small, 'sequential');
-    const { found, isComplete } = looked;
+    // Nothing but slots that are to be whole: whatever their accesses would give, it is a violation.
+    const isViolation = this.#small.slots.every((slot) => !isSeveral(this.#small, slot) || promises(this.#small, slot));
+    const { found, isComplete } = this.#look(this.#small, 'sequential', isViolation ? 'any' : 'whole');
     if (found === undefined) {
       if (isComplete) return this.#notSequential(this.#small);
-      // Nothing but slots that are to be whole: whatever their accesses would give, it is a violation.
-      const torn = this.#small.slots.filter((slot) => isSeveral(this.#small, slot) && !promises(this.#small, slot));
-      if (torn.length === 0) return this.#broken(undefined, undefined);
+      if (isViolation) return this.#broken(undefined, undefined);
       return this.#unknown(
         `no interleaving that gives it was found in ${this.#budget.runs} runs, and these are not all`,
       );
     }
-    if (!found.isWhole && isComplete) return this.#brokenInAll(found);
+    if (!found.isWhole && (isComplete || isViolation)) return this.#brokenInAll(found);
     return found.isWhole ? this.#legalInAll(found) : this.#unknown('not all interleavings of slots were looked at');
   }
 
   /** A violation; which it is the whole component says, of which more is asked. */
   #brokenInAll(found: FoundRun): AccessAnswer {
     if (this.#isAll(this.#small)) return this.#broken(found, 'access-serial');
-    const all = this.#look(this.#question, 'sequential');
+    const ordered = this.#orderAccesses(() => false, MAX_NODES_OF_ALL);
+    if (ordered?.verdict === 'found') return this.#broken(found, 'access-serial');
+    if (ordered?.verdict === 'none') return this.#notSequential(this.#question);
+    const all = this.#look(this.#question, 'sequential', 'any');
     if (all.found === undefined && all.isComplete) return this.#notSequential(this.#question);
     return this.#broken(found, all.found === undefined ? undefined : 'access-serial');
   }
@@ -94,7 +96,7 @@ class AccessSearch {
       if (torn?.verdict === 'found') return this.#broken(found, 'access-serial');
       if (torn?.verdict === 'none') return this.#notSequential(this.#question);
     }
-    const all = this.#look(this.#question, 'sequential');
+    const all = this.#look(this.#question, 'sequential', 'whole');
     if (all.found?.isWhole) return this.#legal(all.found, this.#question);
     if (all.found !== undefined && all.isComplete) return this.#broken(all.found, 'access-serial');
     if (all.found === undefined && all.isComplete) return this.#notSequential(this.#question);
@@ -102,9 +104,10 @@ class AccessSearch {
     return this.#unknown(`the interleaving explains these slots; for all ${count} that share words none was found`);
   }
 
-  #orderAccesses(isWhole: (slot: number) => boolean): AccessOrder | undefined {
+  #orderAccesses(isWhole: (slot: number) => boolean, most: number = Number.POSITIVE_INFINITY): AccessOrder | undefined {
     // One half is for running them.
-    const ordered = orderAccesses(this.#question, isWhole, Math.floor(this.#budget.nodesFor(1) / 2));
+    const maxNodes = Math.min(most, Math.floor(this.#budget.nodesFor(1) / 2));
+    const ordered = orderAccesses(this.#question, isWhole, maxNodes);
     this.#budget.spendNodes(ordered?.nodes ?? 0, 1);
     return ordered;
   }
@@ -138,7 +141,7 @@ class AccessSearch {
 
   /** @param asked a question that no interleaving answers. */
   #notSequential(asked: Question): AccessAnswer {
-    const { found, isComplete } = this.#look(asked, 'relaxed');
+    const { found, isComplete } = this.#look(asked, 'relaxed', 'any');
     // What relaxed memory does to the slots of a contradiction says nothing of the rest.
     if (found !== undefined && !this.#isAll(asked)) return this.#notSequential(this.#question);
     const none = 'No interleaving of their single accesses gives it either.';
@@ -188,8 +191,12 @@ class AccessSearch {
     };
   }
 
-  /** Looks at all interleavings, and if there are too many, at some. */
-  #look(question: Question, memory: MemoryModel): Looked {
+  /**
+   * Looks at all interleavings, and if there are too many, at some.
+   *
+   * @param wanted what ends the search: any that answers, or one that leaves those slots whole that are to be.
+   */
+  #look(question: Question, memory: MemoryModel, wanted: 'any' | 'whole'): Looked {
     const scenario = partOf(question);
     const whole = new Set(question.slots.flatMap((slot, record) => (promises(question, slot) ? [record] : [])));
     let found: FoundRun | undefined;
@@ -201,7 +208,7 @@ class AccessSearch {
       const trace = run.trace();
       const isWhole = keepsWhole(trace, whole);
       if (found === undefined || isWhole) found = { token: run.token(), trace, memory, isWhole };
-      return isWhole;
+      return isWhole || wanted === 'any';
     };
     const share = (part: number) => {
       unitsToKeep = this.#budget.unitsLeft * (1 - part);
@@ -218,6 +225,8 @@ class AccessSearch {
   }
 }
 
+/** States looked at to tell of a violation that is found already how strong a demand all slots still meet. */
+const MAX_NODES_OF_ALL = 10_000;
 /** What taking one and all may spend of what is left, and what drawing some may. */
 const SHARE_OF_ALL = 0.6;
 const SHARE_OF_SAMPLES = 0.2;

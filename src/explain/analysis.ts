@@ -3,9 +3,10 @@
  * with each other because one writes what another reads or writes.
  */
 
-import { type Kernel, observationLayoutOf, touchesOwnSlotOnly } from '../kernel/index.ts';
-import { type Equivalence, type ResolvedLayout, resolveLayout } from '../observe/index.ts';
+import { type Kernel, touchesOwnSlotOnly } from '../kernel/index.ts';
+import type { Equivalence, ResolvedLayout } from '../observe/index.ts';
 import type { Scenario } from '../scenario/index.ts';
+import { layoutOf } from './replay-order.ts';
 import { type CommutingOperation, type SlotShape, type SlotStep, shapeOf } from './slot-shape.ts';
 
 /** An access that may reach more words than this may reach any. */
@@ -55,7 +56,7 @@ export interface EpochAnalysis {
 /** Takes an epoch apart. Nothing is run. */
 export function analyseEpoch(scenario: Scenario): EpochAnalysis {
   const { kernel, slots } = scenario;
-  const layout = resolveLayout(observationLayoutOf(kernel));
+  const layout = layoutOf(kernel);
   const maxStatements = Math.max(
     LEAST_STATEMENTS,
     Math.min(MOST_STATEMENTS, Math.floor(ALL_STATEMENTS / slots.length)),

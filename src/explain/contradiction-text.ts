@@ -44,11 +44,12 @@ export function tellContradiction({ question, isMinimal, answer }: SmallContradi
   const nearest = ranked[0];
   const shape = shapeOfContradiction(question);
   const words = concernedWords(analysis, outcome, askedWords, nearest?.words);
-  const names = new Map(slots.map((slot, index) => [slot, `S${index + 1}`]));
+  const groups = alikeSlots(question);
+  const names = new Map(groups.flat().map((slot, index) => [slot, `S${index + 1}`]));
   return {
     summary: summaryOf(question, shape),
     argument: [
-      introduction(question, names),
+      introduction(question, groups, names),
       ...words.map(({ word, initial, seen }) => `${word} was ${initial} before and was seen to be ${seen} after.`),
       ...(slots.length <= MAX_TOLD_SLOTS
         ? ranked.map(({ order, words: given }) => orderText(question, order, given, names))
@@ -59,14 +60,42 @@ export function tellContradiction({ question, isMinimal, answer }: SmallContradi
   };
 }
 
-function introduction({ analysis, slots, stateWords }: Question, names: ReadonlyMap<number, string>): string {
+/** Slots or groups of slots that are named one by one. */
+const MAX_NAMED = 12;
+
+/** Slots that have the same text and do the same, together. */
+function alikeSlots({ analysis, slots, stateWords }: Question): number[][] {
   const words = new Set(stateWords);
-  const shown = slots.slice(0, 8).map((slot) => {
+  const groups = new Map<string, number[]>();
+  for (const slot of slots) {
+    const key = `${slotText(analysis, slot).text} ${actionText(analysis, slot, words)}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [slot]);
+    else group.push(slot);
+  }
+  return [...groups.values()];
+}
+
+function introduction(
+  { analysis, slots, stateWords }: Question,
+  groups: readonly (readonly number[])[],
+  names: ReadonlyMap<number, string>,
+): string {
+  const words = new Set(stateWords);
+  const told = groups.slice(0, MAX_NAMED);
+  const shown = told.map((group) => {
+    const [slot] = group;
+    const { text } = slotText(analysis, slot);
     const action = actionText(analysis, slot, words);
-    return `${names.get(slot)} = slot ${slot}, ${slotText(analysis, slot).text}${action === '' ? '' : `, which ${action}`}`;
+    if (group.length === 1)
+      return `${names.get(slot)} = slot ${slot}, ${text}${action === '' ? '' : `, which ${action}`}`;
+    const last = group[group.length - 1];
+    const numbers = group.slice(0, MAX_NAMED).join(', ');
+    const list = `slots ${numbers}${group.length > MAX_NAMED ? ', …' : ''}`;
+    return `${names.get(slot)} … ${names.get(last)} be ${list}: ${text}${action === '' ? '' : `, each of which ${action}`}`;
   });
-  const more = slots.length > 8 ? `; and ${slots.length - 8} more slots` : '';
-  return `Let ${shown.join('; ')}${more}.`;
+  const left = slots.length - told.flat().length;
+  return `Let ${shown.join('; ')}${left > 0 ? `; and ${left} more slots` : ''}.`;
 }
 
 function orderText(
@@ -92,7 +121,8 @@ function nearestText(
   const wrong = wrongWords(question, nearest.words).map(
     ({ name, given, seen }) => `${name} = ${given} instead of ${seen}`,
   );
-  const order = nearest.order.map((slot) => names.get(slot)).join(', ');
+  const shown = nearest.order.slice(0, MAX_NAMED).map((slot) => names.get(slot));
+  const order = [...shown, ...(nearest.order.length > MAX_NAMED ? ['…'] : [])].join(', ');
   const gives = wrong.length === 0 ? 'slots that end otherwise than they were seen to' : listText(wrong);
   return [`No order of these ${question.slots.length} slots gives that. The nearest, ${order}, gives ${gives}.`];
 }

@@ -14,4 +14,4 @@ export type {
   SlotText,
   Witness,
 } from './explanation.ts';
-export { compareOutcomes, type OutcomeComparison, replayOrder } from './replay-order.ts';
+export { compareOutcomes, isGivenByPublishing, type OutcomeComparison, replayOrder } from './replay-order.ts';

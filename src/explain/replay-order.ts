@@ -1,8 +1,8 @@
 /** A serial order, really run: nothing is shown that was only reasoned. */
 
-import { ReferenceBackend } from '../backend/index.ts';
-import type { Kernel } from '../kernel/index.ts';
-import { compareSnapshots, type ResolvedLayout, type SnapshotComparison } from '../observe/index.ts';
+import { BackendFaultError, PublishError, ReferenceBackend } from '../backend/index.ts';
+import { type Kernel, observationLayoutOf } from '../kernel/index.ts';
+import { compareSnapshots, type ResolvedLayout, resolveLayout, type SnapshotComparison } from '../observe/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
 import type { EpochAnalysis } from './analysis.ts';
 
@@ -58,7 +58,8 @@ export function compareOutcomes(
   const sameEnds =
     expected.done === seen.done &&
     expected.pending === seen.pending &&
-    faultText(expected.faults) === faultText(seen.faults);
+    expected.faults.length === seen.faults.length &&
+    (expected.faults.length === 0 || faultText(expected.faults) === faultText(seen.faults));
   const differs = words.differences.length > 0 || !sameEnds;
   return { isSame: !differs, isUnknown: !differs && words.unknown.length > 0, words };
 }
@@ -68,6 +69,29 @@ function faultText(faults: ScenarioOutcome['faults']): string {
     .map(({ slotIndex, opcode, words }) => `${slotIndex}:${opcode}:${words.join(':')}`)
     .sort()
     .join(' ');
+}
+
+const layouts = new WeakMap<Kernel, ResolvedLayout>();
+
+/** What a kernel's observations look like; worked out once a kernel. */
+export function layoutOf(kernel: Kernel): ResolvedLayout {
+  const known = layouts.get(kernel) ?? resolveLayout(observationLayoutOf(kernel));
+  layouts.set(kernel, known);
+  return known;
+}
+
+/**
+ * Whether the slots give, in the order of publishing, what was seen. Most epochs need no more explaining than this, and it
+ * takes one serial run and a comparison.
+ */
+export function isGivenByPublishing(scenario: Scenario, outcome: ScenarioOutcome): boolean {
+  try {
+    const given = replayOrder(scenario, [...scenario.slots.keys()]);
+    return compareOutcomes(layoutOf(scenario.kernel), given, outcome).isSame;
+  } catch (error) {
+    if (error instanceof PublishError || error instanceof BackendFaultError) return false;
+    throw error;
+  }
 }
 
 /** Witnesses of components, each in the order of its batches, as one order of all slots. */
