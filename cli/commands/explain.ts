@@ -11,7 +11,7 @@ import {
   type Explanation,
   explain,
   explainByModel,
-  replayOrder,
+  isGivenByPublishing,
 } from '../../src/explain/index.ts';
 import { type Kernel, observationLayoutOf } from '../../src/kernel/index.ts';
 import { resolveLayout } from '../../src/observe/index.ts';
@@ -155,11 +155,6 @@ function explainRecorded(
 /** Faults stand against judging an epoch by comparing it; they do not stand against explaining it. */
 function isJudgeable({ problems, recorded }: RecordedScenario): boolean {
   return problems.length <= (recorded !== undefined && recorded.faults.length > 0 ? 1 : 0);
-}
-
-function isGivenByPublishing(scenario: Scenario, outcome: ScenarioOutcome): boolean {
-  const layout = resolveLayout(observationLayoutOf(scenario.kernel));
-  return compareOutcomes(layout, replayOrder(scenario, [...scenario.slots.keys()]), outcome).isSame;
 }
 
 async function explainReplays(

@@ -1,7 +1,8 @@
 /** Explanations as people read them: one line, the argument, a table of the slots concerned, what is not known. */
 
-import type { AccessRow, Explanation } from '../../src/explain/index.ts';
+import type { Explanation } from '../../src/explain/index.ts';
 import { type Colours, coloursOf, type Io } from '../io.ts';
+import { renderAccesses } from './explain-accesses.ts';
 import { table } from './table.ts';
 import { count, plural, printable, printableData, wrap } from './text.ts';
 
@@ -33,7 +34,7 @@ export function renderExplained(io: Io, logPath: string, explained: ExplainedEpo
     ...(outcomes.length === 0 ? [nothingToExplain(printable(logPath), lookedAt, unknown.length)] : []),
     ...outcomes.flatMap((outcome, index) => [
       ...(index > 0 ? [''] : []),
-      ...renderOutcome(`epoch ${epoch ?? '?'}`, outcome, colours),
+      ...renderOutcome(`epoch ${epoch ?? '?'}`, outcome, colours, io.columns ?? DEFAULT_COLUMNS),
     ]),
     ...(unknown.length > 0 ? ['', 'not explained:', ...shownUnknown.map((text) => `  ${text}`)] : []),
     ...(unknown.length > MAX_UNKNOWN ? [`  and ${plural(unknown.length - MAX_UNKNOWN, 'more epoch')}`] : []),
@@ -43,6 +44,9 @@ export function renderExplained(io: Io, logPath: string, explained: ExplainedEpo
 
 const MAX_UNKNOWN = 8;
 const MAX_SLOTS = 16;
+/** Numbers of slots that are listed in one place. */
+const MAX_NUMBERS = 16;
+const DEFAULT_COLUMNS = 80;
 
 function nothingToExplain(log: string, lookedAt: number, unknown: number): string {
   if (unknown > 0 && unknown === lookedAt) return `${log}: none of ${plural(lookedAt, 'epoch')} can be explained`;
@@ -54,6 +58,7 @@ function renderOutcome(
   where: string,
   { source, count: seen, explanation }: ExplainedOutcome,
   colours: Colours,
+  columns: number,
 ): string[] {
   const { verdict, summary, argument, notKnown, assumed, violated, holds } = explanation;
   const paint = { serializable: colours.green, unserializable: colours.red, unknown: colours.yellow }[verdict];
@@ -66,7 +71,7 @@ function renderOutcome(
     ...level,
     ...(argument.length > 0 ? ['', ...argument.flatMap((sentence) => wrap(sentence, 2))] : []),
     ...renderSlots(explanation),
-    ...renderAccesses(explanation),
+    ...renderAccesses(explanation, columns),
     ...renderWitness(explanation),
     ...assumed.map((text) => `  assumed: ${text}`),
     ...notKnown.map((text) => `  not known: ${text}`),
@@ -76,41 +81,41 @@ function renderOutcome(
 
 function renderSlots({ slots, violated }: Explanation): string[] {
   if (slots.length === 0 || violated === undefined) return [];
-  const rows = slots
+  // Slots that do the same are told once.
+  const alike = new Map<string, (typeof slots)[number][]>();
+  for (const slot of slots) {
+    const key = `${slot.batch} ${slot.text}`;
+    alike.set(key, [...(alike.get(key) ?? []), slot]);
+  }
+  const groups = [...alike.values()];
+  const rows = groups
     .slice(0, MAX_SLOTS)
-    .map(({ slot, slotIndex, batch, text, promisesAtomicity }) => [
-      `    slot ${slot}`,
-      `ring ${slotIndex}`,
-      `batch ${batch}`,
-      text,
-      promisesAtomicity ? 'promises to happen at once' : '',
+    .map((group) => [
+      `    slot${group.length === 1 ? '' : 's'} ${numbersText(group.map(({ slot }) => slot))}`,
+      group.length === 1 ? `ring ${group[0].slotIndex}` : `${group.length} of them`,
+      `batch ${group[0].batch}`,
+      group[0].text,
+      group[0].promisesAtomicity ? 'promises to happen at once' : '',
     ]);
-  const more = slots.length > MAX_SLOTS ? [`    and ${plural(slots.length - MAX_SLOTS, 'more slot')}`] : [];
+  const left = groups.slice(MAX_SLOTS).flat().length;
+  const more = left > 0 ? [`    and ${plural(left, 'more slot')}`] : [];
   return ['', '  slots:', ...table(undefined, rows), ...more];
-}
-
-/** A column a lane, a row an access. */
-function renderAccesses({ accesses }: Explanation): string[] {
-  if (accesses.length === 0) return [];
-  const lanes = [...new Set(accesses.map(({ slot }) => slot))].sort((left, right) => left - right);
-  const rows = accesses.map((access) => lanes.map((lane) => (lane === access.slot ? accessText(access) : '')));
-  const head = lanes.map((lane) => `slot ${lane}`);
-  return ['', '  accesses, from above:', ...table(head, rows).map((line) => `    ${line}`)];
-}
-
-function accessText({ kind, word, read, written }: AccessRow): string {
-  const values = [
-    ...(read === undefined ? [] : [`found ${read}`]),
-    ...(written === undefined ? [] : [`left ${written}`]),
-  ];
-  return `${kind} ${word}: ${values.join(', ')}`;
 }
 
 function renderWitness({ witness }: Explanation): string[] {
   if (witness === undefined) return [];
   if (witness.kind === 'accesses') {
-    const slots = `slot${witness.slots.length === 1 ? '' : 's'} ${witness.slots.join(', ')} by themselves`;
+    const slots = `slot${witness.slots.length === 1 ? '' : 's'} ${numbersText(witness.slots)} by themselves`;
     return [`  schedule (${witness.memory}, ${slots}): ${witness.token}`];
   }
-  return witness.isPublishOrder ? [] : [`  order: ${witness.order.join(', ')}`];
+  return witness.isPublishOrder ? [] : wrap(`order: ${numbersText(witness.order, MAX_ORDER)}`, 2);
+}
+
+/** Slots of an order that are shown; `--json` has all. */
+const MAX_ORDER = 48;
+
+/** `1, 4, 8, … (17 in all)`. */
+function numbersText(numbers: readonly number[], most: number = MAX_NUMBERS): string {
+  if (numbers.length <= most) return numbers.join(', ');
+  return `${numbers.slice(0, most).join(', ')}, … (${numbers.length} in all)`;
 }

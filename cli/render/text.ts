@@ -32,8 +32,8 @@ export function count(value: number): string {
 }
 
 /** `1 epoch`, `2 epochs`. */
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+export function plural(value: number, noun: string, many = `${noun}s`): string {
+  return `${count(value)} ${value === 1 ? noun : many}`;
 }
 
 /** A share as a percentage with two significant digits: 0%, 0.19%, 7.1%, 100%. */
