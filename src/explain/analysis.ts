@@ -5,6 +5,7 @@
 
 import { type Kernel, touchesOwnSlotOnly } from '../kernel/index.ts';
 import type { Equivalence, ResolvedLayout } from '../observe/index.ts';
+import type { PlacedSlot } from '../record/index.ts';
 import type { Scenario } from '../scenario/index.ts';
 import { layoutOf } from './replay-order.ts';
 import { type CommutingOperation, type SlotShape, type SlotStep, shapeOf } from './slot-shape.ts';
@@ -61,7 +62,7 @@ export function analyseEpoch(scenario: Scenario): EpochAnalysis {
     LEAST_STATEMENTS,
     Math.min(MOST_STATEMENTS, Math.floor(ALL_STATEMENTS / slots.length)),
   );
-  const written = wordsWritten(slots.map((slot) => shapeOf(kernel, slot, () => undefined, maxStatements)));
+  const written = wordsWritten(slots.map((slot) => shapeOfAnyMemory(kernel, slot, maxStatements)));
   const constants = constantsOf(scenario, written);
   const shapes = slots.map((slot) => shapeOf(kernel, slot, constants, maxStatements));
   const uses = usesOf(shapes);
@@ -80,6 +81,23 @@ export function analyseEpoch(scenario: Scenario): EpochAnalysis {
     written: wordsWritten(shapes),
     unsupported: unsupportedReason(kernel, shapes),
   };
+}
+
+/** By kernel and slot: outcomes of one epoch are often explained one after the other. */
+const shapesOfAnyMemory = new WeakMap<Kernel, Map<string, SlotShape>>();
+const MAX_KEPT_SHAPES = 4_096;
+
+/** The shape of a slot where nothing is known of what it loads. */
+function shapeOfAnyMemory(kernel: Kernel, placed: PlacedSlot, maxStatements: number): SlotShape {
+  const { slotIndex, slot } = placed;
+  const key = `${slotIndex} ${slot.opcode} ${slot.tenant} ${slot.priority} ${Array.from(slot.args)} ${maxStatements}`;
+  const shapes = shapesOfAnyMemory.get(kernel) ?? new Map<string, SlotShape>();
+  shapesOfAnyMemory.set(kernel, shapes);
+  const known = shapes.get(key);
+  if (known !== undefined) return known;
+  const made = shapeOf(kernel, placed, () => undefined, maxStatements);
+  if (shapes.size < MAX_KEPT_SHAPES) shapes.set(key, made);
+  return made;
 }
 
 /** How words are compared, by a word of the snapshot. Regions cover the snapshot in order. */

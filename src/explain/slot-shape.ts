@@ -104,6 +104,23 @@ const MAX_UNSURE_TURNS = 4_096;
 /** Words that are looked at to tell between which numbers one of them lies. */
 const MAX_SCANNED_WORDS = 4_096;
 
+/** What all walks of a kernel look up, made once a kernel. */
+interface KernelMemory {
+  readonly memoryWords: ReadonlyMap<string, number>;
+  readonly tables: ReadonlyMap<string, Uint32Array>;
+}
+
+const memories = new WeakMap<Kernel, KernelMemory>();
+
+function memoryOf(kernel: Kernel): KernelMemory {
+  const known = memories.get(kernel) ?? {
+    memoryWords: new Map(memoriesOf(kernel).map(({ name, words }) => [name, words])),
+    tables: new Map(kernel.tables.map(({ name, words }) => [name, words])),
+  };
+  memories.set(kernel, known);
+  return known;
+}
+
 type Ending = 'next' | 'break' | 'finish' | 'fault';
 /** The slot's own words as they stand. */
 type OwnWords = (number | undefined)[];
@@ -142,8 +159,9 @@ class ShapeWalk {
     this.#kernel = kernel;
     this.#constants = constants;
     this.#slotBase = placed.slotIndex * SLOT_WORDS;
-    this.#memoryWords = new Map(memoriesOf(kernel).map(({ name, words }) => [name, words]));
-    this.#tables = new Map(kernel.tables.map(({ name, words }) => [name, words]));
+    const { memoryWords, tables } = memoryOf(kernel);
+    this.#memoryWords = memoryWords;
+    this.#tables = tables;
     this.#own = Array.from(publishedWords(placed));
   }
 
