@@ -221,6 +221,34 @@ describe('what slots are told to reach', () => {
     );
   });
 
+  it('nor where a branch says what an index is, at its very bounds', () => {
+    const comparison = fc.constantFrom('isBelow', 'isAtMost', 'isAbove', 'isAtLeast', 'equals', 'differsFrom');
+    const anyCase = fc.tuple(comparison, fc.nat(7), fc.nat(3), fc.boolean(), fc.nat(9));
+    fc.assert(
+      fc.property(anyCase, ([compare, bound, by, isNegated, loaded]) => {
+        const branch = opcode('BRANCH', CODE, [], ($) => {
+          const value = $.load('control', BASE);
+          const condition = value.plus(by)[compare](bound);
+          const mark = (to: number) => () => {
+            $.if(value.isBelow(10), () => void $.atomicAdd('control', value.plus(BASE + to), 1));
+          };
+          $.if(isNegated ? condition.not() : condition, mark(1), mark(11));
+          // What nobody writes is known, and not what this is about.
+          $.store('control', BASE, 0);
+        });
+        const kernel = defineKernel({ name: 'branch', slotCount: 1, observableWords: 32, opcodes: [branch] });
+        const slot = { opcode: CODE, tenant: 0, priority: Priority.NORMAL, args: [] };
+        const scenario = scenarioOfSlots(kernel, [{ slotIndex: 0, slot }]);
+        scenario.initial[BASE] = loaded;
+        const { shapes, written } = analyseEpoch(scenario);
+        exhaustSerial(scenario, { maxRuns: 1 }, (run) => {
+          expect(strayAccesses(run, shapes, written)).toEqual([]);
+        });
+      }),
+      { numRuns: RUNS * 2 },
+    );
+  });
+
   it('and how they end is what they were told to', () => {
     fc.assert(
       fc.property(anyEpoch, (scenario) => {
