@@ -65,7 +65,7 @@ describe('complete', () => {
   });
 
   test.each([
-    [['re'], /^record\t.*\nrecover\t.*\nreplay\t.*\n:4\n$/],
+    [['re'], /^record\t.*\nrecover\t.*\nreplay\t.*\nreport\t.*\nreduce\t.*\n:4\n$/],
     [['replay', '--mode', ''], /^chained\t\nisolated\t\n:4\n$/],
     [['dump', '--'], /^--json\t[^\n]*\n(--[^\n]*\n)*:4\n$/],
     // Nothing to offer: the shell completes file names.
