@@ -25,7 +25,7 @@ export interface ReducedList<Element> {
 }
 
 /**
- * `ddmin`, then one by one.
+ * `ddmin`, then one by one. One element is left at the least.
  *
  * If a list that another pass ends with still has an element too many, that element was rejected wrongly in the pass. The
  * k-th pass decides with alpha / (k · (k + 1)), which over all passes adds up to no more than alpha; large parts that are
@@ -36,8 +36,9 @@ export async function reduceList<Element, Candidate>(
   decider: Decider<Candidate>,
   { stage, unit, candidateOf, onlySingly = false }: ListStage<Element, Candidate>,
 ): Promise<ReducedList<Element>> {
-  const ask = (part: readonly Element[], sizeBefore: number, what: string, alpha?: number) =>
-    decider.fails(candidateOf(part), { stage, what, sizeBefore, size: part.length }, alpha);
+  const ask = async (part: readonly Element[], sizeBefore: number, what: string, alpha?: number) =>
+    // Whatever fails with nothing in it, such as a command that always does, says nothing about what is in it.
+    part.length > 0 && (await decider.fails(candidateOf(part), { stage, what, sizeBefore, size: part.length }, alpha));
   const coarse = onlySingly
     ? list
     : await ddmin(list, (part, sizeBefore) => ask(part, sizeBefore, `${part.length} of ${sizeBefore} ${unit}`));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { replayToken } from '../../src/explore/index.ts';
 import { defineKernel, type Kernel, opcode } from '../../src/kernel/index.ts';
-import { Opcode, Priority } from '../../src/protocol/index.ts';
+import { ControlWord, Opcode, Priority } from '../../src/protocol/index.ts';
 import {
   candidateOf,
   ExplorerSubject,
@@ -73,4 +73,13 @@ describe('on the CPU model', () => {
     const strict = new ExplorerSubject({ oracle: 'unserializable', explain: violationOf });
     expect((await reduceLog(stores, strict, { maxRuns: 400 })).reproducer).toBeUndefined();
   });
+});
+
+test('arguments keep clear of the words of the protocol, even where everything fails', async () => {
+  const failures = new Map([['it', 1]]);
+  const always = { name: 'always', isDeterministic: true, run: () => ({ runs: 1, failures, unresolved: undefined }) };
+  const { reproducer } = await reduceLog(candidate(), always);
+  const [slot] = reproducer?.epochs[0].slots ?? [];
+  // An addition to word 0 shuts the ring down: that would be another failure.
+  expect(slot.slot.args).toEqual([0, ControlWord.OBSERVABLE_BASE]);
 });

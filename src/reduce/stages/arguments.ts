@@ -1,9 +1,13 @@
-/** Simpler slots: arguments towards zero and towards each other, the first tenant, the usual priority. */
+/**
+ * Simpler slots: arguments towards zero and towards each other, the first tenant, the usual priority. Never so that a slot
+ * touches other words of the protocol than before.
+ */
 
 import type { Slot } from '../../backend/index.ts';
 import { ControlWord, Priority } from '../../protocol/index.ts';
 import { type LogCandidate, placesOf, slotCountOf, withPlaces } from '../candidate.ts';
 import type { Decider } from '../decide.ts';
+import { straysIntoProtocol } from '../protocol-words.ts';
 import type { Stage } from './stage.ts';
 
 /** Rewrites slots; the same slot comes back where there is nothing to rewrite. */
@@ -108,6 +112,13 @@ async function tryRewrite(
     return slot === place.placed.slot ? place : { ...place, placed: { ...place.placed, slot } };
   });
   if (rewritten.every((place, index) => place === places[index])) return candidate;
+  const { kernel } = candidate;
+  const strays = rewritten.some(({ placed }, index) => {
+    const before = places[index].placed;
+    if (kernel === undefined || placed === before) return false;
+    return straysIntoProtocol(kernel, placed.slotIndex, before.slot, placed.slot);
+  });
+  if (strays) return candidate;
   const next = withPlaces(candidate, rewritten);
   const size = slotCountOf(candidate);
   return (await decider.fails(next, { stage: 'arguments', what, sizeBefore: size, size })) ? next : candidate;

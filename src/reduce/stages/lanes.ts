@@ -45,7 +45,7 @@ function* firstLanes(candidate: LogCandidate): Generator<Try> {
 function* smallerRings(candidate: LogCandidate): Generator<Try> {
   const { kernel, slotCount } = candidate;
   if (kernel === undefined) return;
-  for (let size = lanesOf(candidate.epochs); size < slotCount; size *= 4) {
+  for (let size = Math.max(1, lanesOf(candidate.epochs)); size < slotCount; size *= 4) {
     const smaller = withSlotCount(kernel, size);
     if (smaller === undefined) continue;
     const ring = { ...candidate, kernel: smaller, slotCount: size };
