@@ -27,6 +27,7 @@ import {
   unknownFieldOf,
 } from './fields.ts';
 import {
+  ATOMIC_OPERATIONS,
   type BinaryOperator,
   type Expression,
   HANDLER_PARAMETERS,
@@ -235,7 +236,8 @@ class RoutineChecker {
         return this.#expect(statement.value, 'u32', place);
       case 'atomic':
         this.#access(statement.memory, statement.index, true, place);
-        if (!ATOMIC_OPERATIONS.has(statement.operation)) this.#problem(place, `no operation ${statement.operation}`);
+        if (!KNOWN_ATOMIC_OPERATIONS.has(statement.operation))
+          this.#problem(place, `no operation ${statement.operation}`);
         this.#expect(statement.value, 'u32', place);
         return this.#declare(statement.name, 'u32', false, place);
       case 'compareExchange':
@@ -376,16 +378,7 @@ class RoutineChecker {
   }
 }
 
-const ATOMIC_OPERATIONS: ReadonlySet<string> = new Set([
-  'add',
-  'subtract',
-  'and',
-  'or',
-  'xor',
-  'minimum',
-  'maximum',
-  'exchange',
-]);
+const KNOWN_ATOMIC_OPERATIONS: ReadonlySet<string> = new Set(ATOMIC_OPERATIONS);
 
 interface Signature {
   readonly from: Type;

@@ -56,6 +56,18 @@ export type Expression =
 /** Read-modify-write operations that are one indivisible access. `exchange` only writes. */
 export type AtomicOperation = 'add' | 'subtract' | 'and' | 'or' | 'xor' | 'minimum' | 'maximum' | 'exchange';
 
+/** All of them. Step codes count them in this order. */
+export const ATOMIC_OPERATIONS: readonly AtomicOperation[] = [
+  'add',
+  'subtract',
+  'and',
+  'or',
+  'xor',
+  'minimum',
+  'maximum',
+  'exchange',
+];
+
 /**
  * How a load or a store reaches memory. `atomic` is a relaxed atomic; `plain` may be torn, merged or moved by a
  * compiler, and races if another lane writes the word at the same time.

@@ -15,7 +15,14 @@ import { WORD_BYTES } from '../base/words.ts';
 import { SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/index.ts';
 import { type KernelDefinition, memoriesOf } from './definition.ts';
 import { FaultReason, FaultSites, faultWord } from './fault-sites.ts';
-import type { AccessKind, AtomicOperation, Expression, OpcodeDefinition, Statement } from './ir.ts';
+import {
+  type AccessKind,
+  ATOMIC_OPERATIONS,
+  type AtomicOperation,
+  type Expression,
+  type OpcodeDefinition,
+  type Statement,
+} from './ir.ts';
 import { DIVISION_HELPERS, javaScriptExpression } from './javascript-expressions.ts';
 import { planMemory } from './lower-to-javascript.ts';
 import { canBeInner, isAlwaysInRange } from './structure.ts';
@@ -36,16 +43,7 @@ export const StepCode = {
 } as const;
 
 /** The operation of step code `FIRST_READ_MODIFY_WRITE + n` is the n-th of these. */
-export const READ_MODIFY_WRITES: readonly AtomicOperation[] = [
-  'add',
-  'subtract',
-  'and',
-  'or',
-  'xor',
-  'minimum',
-  'maximum',
-  'exchange',
-];
+export const READ_MODIFY_WRITES: readonly AtomicOperation[] = ATOMIC_OPERATIONS;
 
 /** A place in the kernel at which lanes stop. */
 export interface StepSite {
