@@ -9,6 +9,7 @@ import {
   FlightLog,
   flightLogBytes,
   MemoryMedium,
+  scanFlightLogBytes,
 } from '../../src/log-v2/index.ts';
 
 /** Records of the ring that is written around, 8 MiB. */
@@ -57,11 +58,12 @@ function wordsOf(list: readonly FlightEntry[]): Uint32Array {
   const options = { capacity: list.length, metadata: { tool: 'bench' } };
   const medium = MemoryMedium.ofSize(flightLogBytes(options));
   FlightLog.create(medium, options).appendMany(list);
+  const bytes = medium.toBytes();
+  const { superblock, columns } = scanFlightLogBytes(bytes);
   const words = new Uint32Array(list.length * BODY_WORDS);
-  const rows = new Uint32Array(medium.toBytes().slice(-list.length * FLIGHT_RECORD_BYTES).buffer);
-  for (let index = 0; index < list.length; index += 1) {
-    const start = (index * FLIGHT_RECORD_BYTES) / WORD_BYTES + BODY_START;
-    words.set(rows.subarray(start, start + BODY_WORDS), index * BODY_WORDS);
+  for (const [index, position] of columns.position.entries()) {
+    const start = superblock.geometry.slotsOffset + position * FLIGHT_RECORD_BYTES + BODY_START * WORD_BYTES;
+    words.set(new Uint32Array(bytes.slice(start, start + BODY_WORDS * WORD_BYTES).buffer), index * BODY_WORDS);
   }
   return words;
 }

@@ -45,11 +45,15 @@ function take(register: number): number {
 }
 
 function move(register: number): number {
+  return moveBy(moveTable, register);
+}
+
+function moveBy(table: Int32Array, register: number): number {
   return (
-    moveTable[register & 0xff] ^
-    moveTable[BYTE_ENTRIES + ((register >>> 8) & 0xff)] ^
-    moveTable[2 * BYTE_ENTRIES + ((register >>> 16) & 0xff)] ^
-    moveTable[3 * BYTE_ENTRIES + (register >>> 24)]
+    table[register & 0xff] ^
+    table[BYTE_ENTRIES + ((register >>> 8) & 0xff)] ^
+    table[2 * BYTE_ENTRIES + ((register >>> 16) & 0xff)] ^
+    table[3 * BYTE_ENTRIES + (register >>> 24)]
   );
 }
 
@@ -69,28 +73,51 @@ export function crc32cOf31Words(words: Int32Array, start: number): number {
 /** Records that {@link crc32cOfFourRecords} sums at a time, and the words from one to the next. */
 export const SUMMED_RECORDS = 4;
 const RECORD_WORDS: number = SUMMED_WORDS + 1;
+/** A record's arguments from the fourth on and its evidence: words that are zero in nearly all records. */
+const SELDOM_START = 13;
+const SELDOM_END = 26;
+/** As `moveTable`, for the words that are seldom used. */
+const seldomTable: Int32Array = makeTable(4, 8, 4 * (SELDOM_END - SELDOM_START));
 
 /**
- * The same for the first 31 words of four records of 32 that lie one behind the other, into `sums[at … at + 3]`: two thirds of the
+ * The same for the first 31 words of four records of 32 that lie one behind the other, into `sums[at … at + 3]`: half of the
  * time of four sums. What waits in one record for a look-up has three others to do meanwhile, so none need be cut into
- * stretches.
+ * stretches; and where the words that are seldom used are zero, each register is moved past them at once.
  */
 export function crc32cOfFourRecords(words: Int32Array, start: number, sums: Int32Array, at: number): void {
-  let first = ~0;
-  let second = ~0;
-  let third = ~0;
-  let fourth = ~0;
-  const end = start + SUMMED_WORDS;
+  for (let each = at; each < at + SUMMED_RECORDS; each += 1) sums[each] = ~0;
+  feedFourRecords(words, start, start + SELDOM_START, sums, at);
+  if (isSeldomUsed(words, start)) feedFourRecords(words, start + SELDOM_START, start + SELDOM_END, sums, at);
+  else for (let each = at; each < at + SUMMED_RECORDS; each += 1) sums[each] = moveBy(seldomTable, sums[each]);
+  feedFourRecords(words, start + SELDOM_END, start + SUMMED_WORDS, sums, at);
+  for (let each = at; each < at + SUMMED_RECORDS; each += 1) sums[each] = ~sums[each];
+}
+
+/** Feeds the words from `start` up to `end`, and those of three more records behind, into four registers. */
+function feedFourRecords(words: Int32Array, start: number, end: number, registers: Int32Array, at: number): void {
+  let first = registers[at];
+  let second = registers[at + 1];
+  let third = registers[at + 2];
+  let fourth = registers[at + 3];
   for (let word = start; word < end; word += 1) {
     first = take(first ^ words[word]);
     second = take(second ^ words[word + RECORD_WORDS]);
     third = take(third ^ words[word + 2 * RECORD_WORDS]);
     fourth = take(fourth ^ words[word + 3 * RECORD_WORDS]);
   }
-  sums[at] = ~first;
-  sums[at + 1] = ~second;
-  sums[at + 2] = ~third;
-  sums[at + 3] = ~fourth;
+  registers[at] = first;
+  registers[at + 1] = second;
+  registers[at + 2] = third;
+  registers[at + 3] = fourth;
+}
+
+/** Whether any of four records has something in the words that are seldom used. */
+function isSeldomUsed(words: Int32Array, start: number): boolean {
+  let bits = 0;
+  for (let word = start + SELDOM_START; word < start + SELDOM_END; word += 1) {
+    bits |= words[word] | words[word + RECORD_WORDS] | words[word + 2 * RECORD_WORDS] | words[word + 3 * RECORD_WORDS];
+  }
+  return bits !== 0;
 }
 
 /** How many words {@link crc32cOf31Words} sums. */
