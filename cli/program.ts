@@ -2,29 +2,7 @@
 
 import { Command, CommanderError } from '@commander-js/extra-typings';
 import { VERSION } from '../node/version.ts';
-import { addBackendCheck } from './commands/backend-check.ts';
-import { addConvert } from './commands/convert.ts';
-import { addDemo } from './commands/demo.ts';
-import { addDiff } from './commands/diff.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addDump } from './commands/dump.ts';
-import { addExplain } from './commands/explain.ts';
-import { addExplore } from './commands/explore.ts';
-import { addFilter } from './commands/filter.ts';
-import { addInfo } from './commands/info.ts';
-import { addJudge } from './commands/judge.ts';
-import { addKernel } from './commands/kernel.ts';
-import { addMerge } from './commands/merge.ts';
-import { addMutants } from './commands/mutants.ts';
-import { addRecord } from './commands/record.ts';
-import { addRecover } from './commands/recover.ts';
-import { addReduce } from './commands/reduce.ts';
-import { addReplay } from './commands/replay.ts';
-import { addReport } from './commands/report.ts';
-import { addTail } from './commands/tail.ts';
-import { addTrim } from './commands/trim.ts';
-import { addTune } from './commands/tune.ts';
-import { addVerify } from './commands/verify.ts';
+import { COMMANDS } from './commands/index.ts';
 import { addCompletion, COMPLETE, runCompletion } from './completion.ts';
 import type { CommandContext } from './context.ts';
 import { ExitCode, reportError } from './exit.ts';
@@ -46,14 +24,13 @@ export async function runCli(argv: readonly string[], bareIo: Io): Promise<numbe
   const io = withPrintableNotes(bareIo);
   const context: CommandContext = { io, exitCode: ExitCode.AGREE };
   const help: string[] = [];
-  const program = makeProgram(context, (text) => help.push(text));
   try {
+    const program = await makeProgram(argv, context, (text) => help.push(text));
     await run(program, argv, io);
     return context.exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(io, error);
-    const names = program.commands.map((command) => command.name());
-    const usageError = usageErrorOf(error, argv, names);
+    const usageError = usageErrorOf(error, argv, [...COMMANDS.keys(), COMPLETE]);
     return usageError === undefined ? await printHelp(io, help) : reportError(io, usageError);
   }
 }
@@ -79,11 +56,15 @@ async function printHelp(io: Io, help: readonly string[]): Promise<number> {
 }
 
 /**
- * The program with all its commands.
+ * The program with the command that `argv` begins with; with all of them if it begins with anything else.
  *
  * @param printHelp is given what was asked for: help, the version.
  */
-function makeProgram(context: CommandContext, printHelp: (text: string) => void): Command {
+async function makeProgram(
+  argv: readonly string[],
+  context: CommandContext,
+  printHelp: (text: string) => void,
+): Promise<Command> {
   const program = new Command('vrrl')
     .description('Record, differential replay and explanation for GPU megakernels.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -105,29 +86,9 @@ function makeProgram(context: CommandContext, printHelp: (text: string) => void)
       if (self.opts()['color'] === false) context.io = withoutColours(context.io);
     }) as unknown as Command;
   // Commands copy these settings when they are made, so they come after them.
-  addDemo(program, context);
-  addRecord(program, context);
-  addInfo(program, context);
-  addDump(program, context);
-  addTail(program, context);
-  addVerify(program, context);
-  addRecover(program, context);
-  addConvert(program, context);
-  addTrim(program, context);
-  addFilter(program, context);
-  addMerge(program, context);
-  addReplay(program, context);
-  addReport(program, context);
-  addReduce(program, context);
-  addExplain(program, context);
-  addExplore(program, context);
-  addTune(program, context);
-  addMutants(program, context);
-  addDiff(program, context);
-  addJudge(program, context);
-  addKernel(program, context);
-  addDoctor(program, context);
-  addBackendCheck(program, context);
-  addCompletion(program);
+  const named = COMMANDS.get(argv[0]);
+  const adds = await Promise.all(named === undefined ? [...COMMANDS.values()].map((load) => load()) : [named()]);
+  for (const add of adds) add(program, context);
+  if (named === undefined) addCompletion(program);
   return program;
 }

@@ -264,10 +264,10 @@ describe('memory: at most 300 MB for a log of 1,048,576 records, and 100 MB more
     'verify LOG',
     'replay LOG --backend reference --replicas 2',
     'replay LOG --backend reference --replicas 1 --mode isolated',
-    'replay LOG --replicas 1 --no-observations --assume-fresh',
+    'replay LOG --backend reference --replicas 2 --no-observations --assume-fresh',
     'diff LOG LOG',
     'dump -',
-    'replay - --assume-fresh --replicas 1',
+    'replay - --backend reference --assume-fresh --replicas 2',
     'replay LOG --replicas 1',
   ])('%s', (command) => {
     const argv = command.split(' ').map((word) => (word === 'LOG' ? folder.at('mega.vrrl') : word));
