@@ -191,6 +191,7 @@ export const STRUCTURES: readonly Structure[] = [STACK, RING, HASH_TABLE, TICKET
 
 const OPERATIONS = STRUCTURES.flatMap(({ operations }) => operations);
 const FIRST_CODE = 0x4000_0000;
+const CLEAR = 0x4000_1000;
 
 function codeOf(operation: Operation): number {
   return FIRST_CODE + OPERATIONS.indexOf(operation);
@@ -210,8 +211,21 @@ export function structuresKernel(kind: 'sound' | 'racy'): Kernel {
     name: `${kind} structures`,
     slotCount: 32,
     observableWords: 2 + WORDS_EACH * (STRUCTURES.length + 1),
-    opcodes: OPERATIONS.map(define),
+    opcodes: [...OPERATIONS.map(define), CLEAR_WORDS],
   });
+}
+
+/** Begins a structure anew, where a log goes on and the memory is not to. */
+const CLEAR_WORDS: OpcodeDefinition = opcode('CLEAR', CLEAR, ['base'], ($, base) => {
+  $.loop({ below: WORDS_EACH, atMost: WORDS_EACH }, (word) => $.store('control', base.plus(word), 0));
+});
+
+/** Slots that begin all structures anew. */
+export function clearingSlots(): SlotRequest[] {
+  return Array.from({ length: STRUCTURES.length + 1 }, (_, index) => ({
+    opcode: CLEAR,
+    args: [FIRST_WORD + WORDS_EACH * index],
+  }));
 }
 
 /** Slots that meet in one structure. */
