@@ -172,9 +172,9 @@ function waysOf(io: Io, name: string, asked: Asked): ScoreMutant[] {
     return [(mutant) => scorer.score(mutant)];
   }
   const backend = scoredBackend(io, name, asked);
-  const requests = backend.isDevice && stress ? [undefined, { seed }] : [undefined];
-  return requests.map((request) => {
-    const scorer = new BackendScorer(backend, request === undefined ? options : { ...options, stress: request });
+  const ways = backend.isDevice && stress ? [false, true] : [false];
+  return ways.map((isStressed) => {
+    const scorer = new BackendScorer(backend, { ...options, stress: isStressed });
     return (mutant) => scorer.score(mutant);
   });
 }

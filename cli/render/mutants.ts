@@ -51,15 +51,16 @@ export const SCORE_HEAD: readonly string[] = [
 
 /** A score in a few words each. */
 export function scoreCells(score: Score): string[] {
-  const { mutant, fate, reason, killed, oracles, runs, firstKillMs, explanation } = score;
+  const { mutant, fate, reason, killed, oracles, runs, firstKillMs, explanation, layout } = score;
   const isKilled = fate === 'killed';
   const level = explanation?.shape === undefined ? '' : ` (${explanation.shape})`;
+  const where = layout === undefined ? '' : `, ${layout}`;
   return [
     String(mutant.number),
     mutant.kind,
     mutant.name,
     fate,
-    isKilled ? `${oracles.map(({ oracle }) => oracle).join(', ')}${level}` : (reason ?? ''),
+    isKilled ? `${oracles.map(({ oracle }) => oracle).join(', ')}${where}${level}` : (reason ?? ''),
     isKilled ? percent(killed.count / killed.total) : '',
     isKilled ? `${percent(killed.low)} … ${percent(killed.high)}` : '',
     count(runs),

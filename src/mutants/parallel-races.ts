@@ -10,16 +10,23 @@ import type { RandomWords } from '../base/random.ts';
 import type { SlotRequest } from '../record/index.ts';
 import { PLACES } from './base-kernel.ts';
 import type { Mutant } from './catalogue.ts';
+import { drawPauses, PAUSING, type RoleSlot } from './drawn-pauses.ts';
 import { type PlacedRace, placeRaces } from './races.ts';
-import { MOST_PAUSE_TURNS, PAUSE_ARGUMENT, pauseArgument } from './rewrite/pauses.ts';
+
+/**
+ * How races of an epoch are laid out:
+ * - `dense`: few, the slots of each beside each other. Often an epoch comes out as recorded, so that one that does not
+ *   stands out.
+ * - `spread`: many, their slots apart in most epochs. Each has another chance to meet.
+ */
+export const LAYOUTS = ['dense', 'spread'] as const;
+export type Layout = (typeof LAYOUTS)[number];
 
 /** Races of an epoch, at most. */
-const RACES = 64;
+const RACES: Readonly<Record<Layout, number>> = { dense: 4, spread: 64 };
 const MOST_SLOTS_OF_RACE = 4;
 /** Lanes of a workgroup without stress. */
 const LANES_TOGETHER = 16;
-/** Of slots that pause, in hundredths; epochs take turns. */
-const PAUSING = [0, 25, 50, 100] as const;
 /**
  * - `next`: the slots of a race are in workgroups next to each other, which start at the same time;
  * - `apart`: in workgroups further from each other;
@@ -29,12 +36,12 @@ const PAUSING = [0, 25, 50, 100] as const;
 const PLACEMENTS = ['next', 'apart', 'shuffled', 'beside'] as const;
 type Placement = (typeof PLACEMENTS)[number];
 
-/** Every placement with every share of slots that pause, twice. */
-export const PARALLEL_EPOCHS: number = 2 * PLACEMENTS.length * PAUSING.length;
+/** Epochs of a log: every placement with every way of pausing. */
+export const PARALLEL_EPOCHS: number = PLACEMENTS.length * PAUSING.length;
 /** Slots of a ring that an epoch fits into, its fence too. */
-export const PARALLEL_SLOTS: number = (RACES + 1) * MOST_SLOTS_OF_RACE;
+export const PARALLEL_SLOTS: number = (RACES.spread + 1) * MOST_SLOTS_OF_RACE;
 /** Blocks of places that a kernel needs. */
-export const PARALLEL_BLOCKS: number = Math.ceil(RACES / PLACES);
+export const PARALLEL_BLOCKS: number = Math.ceil(RACES.spread / PLACES);
 
 export interface ParallelEpoch {
   readonly races: readonly PlacedRace[];
@@ -42,39 +49,39 @@ export interface ParallelEpoch {
   readonly slots: readonly SlotRequest[];
 }
 
-/** Epochs of one log: the same for all mutants of a race. */
-export function parallelEpochs(mutant: Mutant, random: RandomWords): ParallelEpoch[] {
-  const count = Math.min(RACES, mutant.race.mostBeside ?? RACES);
+/** Epochs of one log: the same for all mutants of a race. Each is to begin with the memory of a fresh kernel. */
+export function parallelEpochs(mutant: Mutant, layout: Layout, random: RandomWords): ParallelEpoch[] {
+  const count = Math.min(RACES[layout], mutant.race.mostBeside ?? RACES[layout]);
   return Array.from({ length: PARALLEL_EPOCHS }, (_, epoch) => {
     const races = placeRaces(mutant, random, 0, count);
-    const placement = PLACEMENTS[epoch % PLACEMENTS.length];
-    const pausing = PAUSING[Math.floor(epoch / PLACEMENTS.length) % PAUSING.length];
-    const placed = inPlacement(races, placement, random);
+    const placement = layout === 'dense' ? 'beside' : PLACEMENTS[epoch % PLACEMENTS.length];
     const together = placement === 'next' || placement === 'apart' ? LANES_TOGETHER : 1;
-    return { races, slots: withPausesDrawn(placed, together, pausing, random) };
+    const pausing = PAUSING[Math.floor(epoch / PLACEMENTS.length)];
+    const roles = inPlacement(races, placement, random);
+    return { races, slots: drawPauses(roles, pausing, together, random) };
   });
 }
 
-function inPlacement(races: readonly PlacedRace[], placement: Placement, random: RandomWords): SlotRequest[] {
+function inPlacement(races: readonly PlacedRace[], placement: Placement, random: RandomWords): RoleSlot[] {
   if (placement === 'apart') return rolesApart(races, random).flat();
   if (placement === 'next') return alternating(rolesApart(races, random));
-  const slots = races.flatMap((race) => race.slots);
+  const slots = races.flatMap(({ slots: ofRace }) => ofRace.map((slot, role) => ({ slot, role })));
   return placement === 'shuffled' ? shuffled(slots, random) : slots;
 }
 
 /** The slots of each role; which race is where is a permutation of its own in each. */
-function rolesApart(races: readonly PlacedRace[], random: RandomWords): SlotRequest[][] {
+function rolesApart(races: readonly PlacedRace[], random: RandomWords): RoleSlot[][] {
   const roles = shuffled([...races[0].slots.keys()], random);
   return roles.map((role) => {
     const factor = coprimeWith(races.length, random);
     const offset = random.below(races.length);
-    return races.map((_, lane) => races[(lane * factor + offset) % races.length].slots[role]);
+    return races.map((_, lane) => ({ role, slot: races[(lane * factor + offset) % races.length].slots[role] }));
   });
 }
 
 /** A workgroup of the first role, one of the next, and so on: the next of the first. */
-function alternating(roles: readonly (readonly SlotRequest[])[]): SlotRequest[] {
-  const slots: SlotRequest[] = [];
+function alternating(roles: readonly (readonly RoleSlot[])[]): RoleSlot[] {
+  const slots: RoleSlot[] = [];
   for (let first = 0; first < roles[0].length; first += LANES_TOGETHER) {
     for (const role of roles) slots.push(...role.slice(first, first + LANES_TOGETHER));
   }
@@ -96,25 +103,4 @@ function shuffled<Item>(items: readonly Item[], random: RandomWords): Item[] {
   const order = Uint32Array.from(items.keys());
   random.shuffle(order, order.length);
   return Array.from(order, (index) => items[index]);
-}
-
-/** @param together so many consecutive slots pause alike. */
-function withPausesDrawn(
-  slots: readonly SlotRequest[],
-  together: number,
-  pausing: number,
-  random: RandomWords,
-): SlotRequest[] {
-  let pause = 0;
-  return slots.map((slot, position) => {
-    if (position % together === 0) pause = random.below(100) < pausing ? drawnPause(random) : 0;
-    const args = [...(slot.args ?? [])];
-    args[PAUSE_ARGUMENT] = pause;
-    return { ...slot, args };
-  });
-}
-
-/** Powers of two: what counts is the order of magnitude, which no device has in common with another. */
-function drawnPause(random: RandomWords): number {
-  return pauseArgument(random.next(), 2 ** (1 + random.below(Math.log2(MOST_PAUSE_TURNS))));
 }

@@ -2,7 +2,6 @@
 
 import type { Backend, BackendFaultError } from '../backend/index.ts';
 import type { Kernel } from '../kernel/index.ts';
-import type { StressRequest } from '../replay/index.ts';
 import type { Rarity } from './rewrite/site.ts';
 import type { ObjectionCounts } from './score.ts';
 
@@ -24,8 +23,8 @@ export interface RacesOptions {
   readonly seconds?: number;
   readonly seed: number;
   readonly rarity?: Rarity;
-  /** Default: none. */
-  readonly stress?: StressRequest;
+  /** On devices: whether other settings are drawn for each round. Default: no stress. */
+  readonly stress?: boolean;
 }
 
 export interface RunLimits {

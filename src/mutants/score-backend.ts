@@ -4,9 +4,9 @@ import type { Backend } from '../backend/index.ts';
 import { findOpcode, type Kernel } from '../kernel/index.ts';
 import { Place, type Race } from './base-kernel.ts';
 import { type Mutant, mutate } from './catalogue.ts';
+import { type Comparison, DeviceSearch } from './device-search.ts';
 import type { Oracle } from './oracles.ts';
 import { PARALLEL_BLOCKS, PARALLEL_SLOTS } from './parallel-races.ts';
-import { replayRaces } from './races-log.ts';
 import type { RacesOptions, RacesRun, RunLimits } from './races-run.ts';
 import { withPauses } from './rewrite/pauses.ts';
 import { ObjectionCounts, type Score } from './score.ts';
@@ -37,11 +37,17 @@ interface Control {
 export class BackendScorer {
   readonly #backend: ScoredBackend;
   readonly #options: RacesOptions;
+  readonly #device: DeviceSearch;
   readonly #controls = new Map<string, Control>();
 
   constructor(backend: ScoredBackend, options: RacesOptions) {
     this.#backend = backend;
     this.#options = options;
+    const { make } = backend;
+    this.#device = new DeviceSearch(
+      async ({ race }, kernel) => make(withPauses(kernel, routinesOf(race, kernel))),
+      options,
+    );
   }
 
   /** @throws BackendFaultError if the backend does not even run the sound kernel. */
@@ -55,26 +61,25 @@ export class BackendScorer {
       mutant,
       backend: name,
       oneIn: rarity?.oneIn,
-      ...(isDevice ? { stress: this.#options.stress !== undefined } : {}),
+      ...(isDevice ? { stress: this.#options.stress === true } : {}),
     };
     if (withoutComments(lower(kernel)) === withoutComments(lower(sound))) {
       const reason = 'its program is that of the sound kernel here';
       return { ...fixed, ...new ObjectionCounts().summary([]), elapsedMs: 0, fate: 'unobservable', reason };
     }
-    const { counts, noJudges, elapsedMs } = await this.#compare(mutant, sound, kernel);
+    const comparison = isDevice
+      ? await this.#device.compare(mutant, sound, kernel)
+      : await this.#compare(mutant, sound, kernel);
+    const { counts, noJudges, elapsedMs, layout } = comparison;
     const summary = counts.summary(noJudges);
     const isKilled = summary.killed.count > 0;
     const reason = !isKilled && mutant.kind === 'weak' ? strongMemory : undefined;
     const fate = isKilled ? 'killed' : reason === undefined ? 'survived' : 'unobservable';
-    return { ...fixed, ...summary, fate, reason, elapsedMs };
+    return { ...fixed, ...(layout === undefined ? {} : { layout }), ...summary, fate, reason, elapsedMs };
   }
 
   /** Runs the mutant, and the sound kernel at least as often if anybody objects to the mutant. */
-  async #compare(
-    mutant: Mutant,
-    sound: Kernel,
-    kernel: Kernel,
-  ): Promise<{ counts: ObjectionCounts; noJudges: readonly Oracle[]; elapsedMs: number }> {
+  async #compare(mutant: Mutant, sound: Kernel, kernel: Kernel): Promise<Comparison> {
     const { runs, seconds } = this.#options;
     const most = seconds ?? Number.POSITIVE_INFINITY;
     const control = await this.#control(mutant, sound, { runs, seconds: most, goesOn: () => false });
@@ -103,10 +108,8 @@ export class BackendScorer {
 
   /** A backend that has to be stepped anyway is stepped from here: then every outcome can be judged. */
   async #run(mutant: Mutant, sound: Kernel, kernel: Kernel, limits: RunLimits): Promise<ObjectionCounts> {
-    const { make, isDevice } = this.#backend;
-    const backend = await make(isDevice ? withPauses(kernel, routinesOf(mutant.race, sound)) : kernel);
-    const run: RacesRun = { sound, kernel, backend };
-    return isDevice ? replayRaces(mutant, run, this.#options, limits) : stepRaces(mutant, run, this.#options, limits);
+    const run: RacesRun = { sound, kernel, backend: await this.#backend.make(kernel) };
+    return stepRaces(mutant, run, this.#options, limits);
   }
 }
 

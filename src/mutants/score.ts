@@ -5,6 +5,7 @@ import type { ContradictionShape, ExplainVerdict, Level } from '../explain/index
 import type { MemoryModel } from '../explore/index.ts';
 import type { Mutant } from './catalogue.ts';
 import { type Objections, ORACLES, type Oracle } from './oracles.ts';
+import type { Layout } from './parallel-races.ts';
 
 /**
  * - `killed`: an oracle objected to the mutant, and had nothing against the sound kernel on the same scenarios.
@@ -29,6 +30,8 @@ export interface Score {
   readonly memory?: MemoryModel;
   /** Whether the backend was put under stress; undefined where there is nothing to stress. */
   readonly stress?: boolean;
+  /** Of devices: how the races were laid out that killed it; the counts are of those. */
+  readonly layout?: Layout;
   /** With the defect in about one slot of so many; undefined: in all. */
   readonly oneIn: number | undefined;
   readonly fate: Fate;

@@ -1,11 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ReferenceBackend } from '../../src/backend/index.ts';
 import { RandomWords } from '../../src/base/random.ts';
-import { MUTANTS, Place, SerialRunner } from '../../src/mutants/index.ts';
-import { PARALLEL_BLOCKS, PARALLEL_SLOTS, parallelEpochs } from '../../src/mutants/parallel-races.ts';
+import { MUTANTS, type Mutant, Place, SerialRunner } from '../../src/mutants/index.ts';
+import { LAYOUTS, PARALLEL_BLOCKS, PARALLEL_SLOTS, parallelEpochs } from '../../src/mutants/parallel-races.ts';
 import { PlaceJudge, placeRaces } from '../../src/mutants/races.ts';
+import { recordRaces } from '../../src/mutants/races-log.ts';
 import { MOST_PAUSE_TURNS, PAUSE_ARGUMENT, pauseArgument, withPauses } from '../../src/mutants/rewrite/pauses.ts';
 import { placedSlots } from '../../src/mutants/workload.ts';
+import { Opcode, Priority } from '../../src/protocol/index.ts';
+import type { PlacedSlot } from '../../src/record/index.ts';
+import { replayOn } from '../../src/replay/index.ts';
 import { freshSnapshot } from '../../src/scenario/index.ts';
 
 const races = MUTANTS.filter(
@@ -18,8 +23,8 @@ describe.each(races)('$title, many beside each other', ({ mutant }) => {
   const runner = new SerialRunner(kernel);
   const initial = freshSnapshot(kernel);
 
-  test('every epoch has all slots of its races once, and what they come to one by one is serial', () => {
-    const epochs = parallelEpochs(mutant, new RandomWords(5));
+  test.each(LAYOUTS)('%s: every epoch has all slots of its races once, and they are serial one by one', (layout) => {
+    const epochs = parallelEpochs(mutant, layout, new RandomWords(5));
     for (const { races: placed, slots } of epochs) {
       expect(slots.map(withoutPause).sort()).toEqual(placed.flatMap((each) => each.slots.map(withoutPause)).sort());
       const { words, done, faults } = runner.run(initial, placedSlots(slots));
@@ -27,6 +32,21 @@ describe.each(races)('$title, many beside each other', ({ mutant }) => {
       const judge = new PlaceJudge(base, runner, undefined);
       expect(placed.every((each) => judge.isSerial(each, words))).toBe(true);
     }
+  });
+
+  test('every epoch of a log begins with fresh memory, and is replayed so', async () => {
+    const { plan, epochs } = await recordRaces(mutant, kernel, 'dense', 5);
+    for (const { index, observed } of plan.epochs) {
+      const before = observed === undefined ? undefined : plan.observations?.wordsBefore(observed);
+      expect(before).toEqual(initial);
+      const { slots, words } = epochs[index];
+      expect(words).toEqual(runner.run(initial, [...placedSlots(slots), fence(slots.length)]).words);
+    }
+    const replay = await replayOn(plan, new ReferenceBackend(kernel), { mode: 'isolated' });
+    expect(replay).toMatchObject({ replicasCompared: 1, replicasDiverged: 0, fault: undefined });
+    expect(replay.epochs.every(({ replicas, replicasDiffering }) => replicas === 1 && replicasDiffering === 0)).toBe(
+      true,
+    );
   });
 
   test('a pause changes nothing that a slot does', () => {
@@ -62,6 +82,10 @@ describe.each(races)('$title, many beside each other', ({ mutant }) => {
   });
 });
 
+function fence(slotIndex: number): PlacedSlot {
+  return { slotIndex, slot: { opcode: Opcode.BATCH_FENCE, tenant: 0, priority: Priority.NORMAL, args: [] } };
+}
+
 function withoutPause({ args = [], ...slot }: { readonly args?: ArrayLike<number> }): string {
   return JSON.stringify({
     ...slot,
@@ -73,11 +97,12 @@ test('the same seed gives the same epochs, whatever the mutant of a race', () =>
   const [, , , , , , , , first] = MUTANTS;
   const other = MUTANTS.find(({ number }) => number === 42);
   expect(other?.race).toBe(first.race);
-  expect(parallelEpochs(first, new RandomWords(3))).toEqual(parallelEpochs({ ...first, ...other }, new RandomWords(3)));
+  const epochsOf = (mutant: Mutant) => LAYOUTS.map((layout) => parallelEpochs(mutant, layout, new RandomWords(3)));
+  expect(epochsOf(first)).toEqual(epochsOf({ ...first, ...other }));
 });
 
 test('the slots of a race are apart in half of the epochs', () => {
-  const counts = parallelEpochs(MUTANTS[8], new RandomWords(1)).map(({ races: placed, slots }) => {
+  const counts = parallelEpochs(MUTANTS[8], 'spread', new RandomWords(1)).map(({ races: placed, slots }) => {
     const at = new Map(slots.map((slot, position) => [withoutPause(slot), Math.floor(position / 16)]));
     return placed.filter((each) => new Set(each.slots.map((slot) => at.get(withoutPause(slot)))).size === 1).length;
   });
