@@ -27,7 +27,7 @@ const BACKENDS: readonly string[] = ['explorer', 'threads', 'dawn', 'wgpu'];
 const DEFAULT_ONE_IN = 4_096;
 const RUNS = 2_000;
 /** A device runs thousands of epochs at once. */
-const GPU_RUNS = 20_000;
+const GPU_RUNS = 4_000;
 const SECONDS = 60;
 const GPU_SECONDS = 5;
 const THREADS_ARE_STRONG = 'worker threads see their Atomics in one order';

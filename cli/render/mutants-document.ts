@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { columnOf, type Score, summarize } from '../../src/mutants/index.ts';
 import { type MutantReport, SCORE_HEAD, scoreCells, summaryLine } from './mutants.ts';
-import { count } from './text.ts';
+import { count, percent } from './text.ts';
 
 /** Puts a section for each backend into the document, in place of an older one of its name. */
 export function writeMutantsSection(path: string, report: MutantReport): void {
@@ -18,17 +18,51 @@ export function writeMutantsSection(path: string, report: MutantReport): void {
       sectionOf({ ...report, scores }),
     );
   }
-  writeFileSync(path, text);
+  writeFileSync(path, withSummary(text));
 }
 
 function withSection(text: string, name: string, section: string): string {
-  const begin = `<!-- vrrl mutants: ${name} -->`;
-  const end = `<!-- end of vrrl mutants: ${name} -->`;
+  const { begin, end } = marksOf(name);
   const marked = `${begin}\n${section}\n${end}`;
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
   if (from >= 0 && to > from) return `${text.slice(0, from)}${marked}${text.slice(to + end.length)}`;
   return `${text}${text === '' || text.endsWith('\n\n') ? '' : '\n'}${marked}\n`;
+}
+
+function marksOf(name: string): { begin: string; end: string } {
+  return { begin: `<!-- vrrl mutants: ${name} -->`, end: `<!-- end of vrrl mutants: ${name} -->` };
+}
+
+const SUMMARY = 'summary';
+/** What {@link summaryLine} makes, in a list: the way of running mutants, killed, of how many. */
+const SUMMARY_LINE = /^- (.+): ([\d,]+) of ([\d,]+) mutants? killed/gm;
+
+/** Puts what all sections came to in front of them, read from their own lines: other sections are from other days. */
+function withSummary(text: string): string {
+  const { begin, end } = marksOf(SUMMARY);
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  const rest = from >= 0 && to > from ? `${text.slice(0, from)}${text.slice(to + end.length).trimStart()}` : text;
+  const first = from >= 0 ? from : rest.indexOf('<!-- vrrl mutants: ');
+  const marked = `${begin}\n${summaryTable(rest)}\n${end}\n\n`;
+  return `${rest.slice(0, first)}${marked}${rest.slice(first)}`;
+}
+
+function summaryTable(text: string): string {
+  const rows = [...text.matchAll(SUMMARY_LINE)].map(([, way, killed, killable]) => ({
+    way,
+    killed: Number(killed.replaceAll(',', '')),
+    killable: Number(killable.replaceAll(',', '')),
+  }));
+  // A pair is a mutant and a way of running it.
+  const onGpus = rows.filter(({ way }) => /^(?:dawn|wgpu)\b/.test(way) && !way.includes(' in one slot of '));
+  const sum = (of: 'killed' | 'killable') => onGpus.reduce((total, row) => total + row[of], 0);
+  const total = { way: 'all pairs of mutant and GPU stack', killed: sum('killed'), killable: sum('killable') };
+  const lines = (onGpus.length > 1 ? [...rows, total] : rows).map(
+    ({ way, killed, killable }) => `| ${way} | ${killed} | ${killable} | ${percent(killed / killable)} |`,
+  );
+  return ['| where | killed | of | share |', '| --- | --- | --- | --- |', ...lines].join('\n');
 }
 
 function sectionOf(report: MutantReport): string {

@@ -5,14 +5,19 @@ import { RandomWords } from '../base/random.ts';
 
 /** Each number of lanes is a pipeline of its own, which drivers take long to compile: alone, and as without stress. */
 const LANES = [1, 16] as const;
-/** Workgroups that only stress, in most rounds: many take the place of those that race. */
+/** Of so many rounds one has whatever was drawn. */
+const WILD_ROUND = 4;
+/** Workgroups that only stress, in other rounds: many take the place of those that race. */
 const FEW_GROUPS = 4;
 
-/** The settings of a round, the same for the same word. In three rounds of four few workgroups stress, or none does. */
+/**
+ * The settings of a round, the same for the same word. As a rule few workgroups stress, or none does, and those that race
+ * stay beside each other: a device that has more workgroups than it can hold runs the others later, when nobody is left to
+ * race with.
+ */
 export function stressOfRound(word: number, round: number): StressSettings {
   const random = new RandomWords(word);
-  const drawn = drawStress(random.next());
-  const lanes = LANES[round % LANES.length];
-  if (round % 4 === 3) return { ...drawn, lanes };
-  return { ...drawn, lanes, stressGroups: Math.min(drawn.stressGroups ?? 0, FEW_GROUPS) };
+  const drawn = { ...drawStress(random.next()), lanes: LANES[round % LANES.length] };
+  if (round % WILD_ROUND === WILD_ROUND - 1) return drawn;
+  return { ...drawn, shuffleGroups: 0, stressGroups: Math.min(drawn.stressGroups ?? 0, FEW_GROUPS) };
 }

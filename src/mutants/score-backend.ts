@@ -1,7 +1,8 @@
 /** Mutants on a backend: many races beside each other, on the mutant and on the sound kernel. */
 
 import type { Backend } from '../backend/index.ts';
-import { findOpcode, type Kernel } from '../kernel/index.ts';
+import { findOpcode, finishKernel, type Kernel } from '../kernel/index.ts';
+import { Opcode } from '../protocol/index.ts';
 import { Place, type Race } from './base-kernel.ts';
 import { type Mutant, mutate } from './catalogue.ts';
 import { type Comparison, DeviceSearch } from './device-search.ts';
@@ -45,7 +46,7 @@ export class BackendScorer {
     this.#options = options;
     const { make } = backend;
     this.#device = new DeviceSearch(
-      async ({ race }, kernel) => make(withPauses(kernel, routinesOf(race, kernel))),
+      async ({ race }, kernel) => make(withPauses(withOpcodesOf(race, kernel), routinesOf(race, kernel))),
       options,
     );
   }
@@ -116,6 +117,16 @@ export class BackendScorer {
 /** The opcodes that a race is about. */
 function routinesOf({ slots }: Race, kernel: Kernel): Set<string> {
   return new Set(slots(new Place(0)).map(({ opcode }) => findOpcode(kernel, opcode)?.name ?? ''));
+}
+
+/** Without opcodes that no slot of the race comes to: drivers take long to compile them, again for every mutant. */
+function withOpcodesOf(race: Race, kernel: Kernel): Kernel {
+  const names = routinesOf(race, kernel);
+  const opcodes = kernel.opcodes.filter(({ name, code }) => code === Opcode.BATCH_FENCE || names.has(name));
+  // What a packed slot has in it is known to its opcode only.
+  if (opcodes.some(({ code }) => code === Opcode.PACKED_SLOT)) return kernel;
+  const { identity: _, ...definition } = kernel;
+  return finishKernel({ ...definition, opcodes });
 }
 
 /** Lines that are nothing but a comment say what a kernel is called, and what a language has no word for. */

@@ -49,13 +49,31 @@ describe('vrrl mutants', () => {
     const argv = ['mutants', '--only', '19', '--runs', '100', '--into', file];
     await vrrl(argv);
     const once = readFileSync(file, 'utf8');
-    expect(once).toMatch(/^# Score\n\nBefore\.\n\n<!-- vrrl mutants: explorer -->\n## explorer\n/);
+    expect(once).toMatch(/^# Score\n\nBefore\.\n\n<!-- vrrl mutants: summary -->\n/);
+    expect(once).toMatch(/<!-- end of vrrl mutants: summary -->\n\n<!-- vrrl mutants: explorer -->\n## explorer\n/);
+    expect(once).toContain('| explorer | 1 | 1 | 100% |');
     expect(once).toMatch(/^\| 19 \| interleaving \| ATOMIC_ADD as load and store \| killed \|/m);
     await vrrl(argv);
     await vrrl([...argv, '--rare', '2']);
     const thrice = readFileSync(file, 'utf8');
     expect(thrice.match(/<!-- vrrl mutants: explorer -->/g)).toHaveLength(1);
     expect(thrice.match(/<!-- end of vrrl mutants: explorer, rare -->/g)).toHaveLength(1);
+    expect(thrice.match(/<!-- vrrl mutants: summary -->/g)).toHaveLength(1);
+    expect(thrice).toMatch(/^\| explorer, defects in one slot of 2 \| 1 \| 1 \| 100% \|$/m);
+  });
+
+  test('the summary of a document adds up what GPU stacks came to, on whatever day', async () => {
+    const file = folder.at('gpus.md');
+    const lines = [
+      'dawn, no stress: 3 of 4',
+      'dawn, stress: 4 of 4',
+      'wgpu, no stress, defects in one slot of 2: 1 of 4',
+    ];
+    writeFileSync(file, `# Score\n\n${lines.map((line) => `- ${line} mutants killed.`).join('\n')}\n`);
+    await vrrl(['mutants', '--only', '19', '--runs', '100', '--into', file]);
+    const text = readFileSync(file, 'utf8');
+    expect(text).toContain('| all pairs of mutant and GPU stack | 7 | 8 | 88% |');
+    expect(text).toContain('| wgpu, no stress, defects in one slot of 2 | 1 | 4 | 25% |');
   });
 
   test.each([
