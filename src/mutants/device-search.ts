@@ -72,7 +72,9 @@ export class DeviceSearch {
   async #firstKill(races: ReplayedRaces, controls: Controls, watch: Stopwatch): Promise<Layout | undefined> {
     for (;;) {
       for (const layout of LAYOUTS) {
-        await races.round(layout, isDiffJudge(controls, layout));
+        const missing = this.#share - races.counts(layout).runs;
+        if (watch.isLimited) await races.round(layout, isDiffJudge(controls, layout));
+        else if (missing > 0) await races.round(layout, isDiffJudge(controls, layout), missing);
         watch.start();
         if (races.counts(layout).isKilled(objectorsIn(controls, layout))) return layout;
         if (races.isBroken) return undefined;

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ReferenceBackend } from '../../src/backend/index.ts';
+import { checkedStress, ReferenceBackend } from '../../src/backend/index.ts';
 import { RandomWords } from '../../src/base/random.ts';
+import { drawPauses } from '../../src/mutants/drawn-pauses.ts';
 import { MUTANTS, type Mutant, Place, SerialRunner } from '../../src/mutants/index.ts';
+import { stressOfRound } from '../../src/mutants/mutants-stress.ts';
 import { LAYOUTS, PARALLEL_BLOCKS, PARALLEL_SLOTS, parallelEpochs } from '../../src/mutants/parallel-races.ts';
 import { PlaceJudge, placeRaces } from '../../src/mutants/races.ts';
 import { recordRaces } from '../../src/mutants/races-log.ts';
@@ -32,21 +34,6 @@ describe.each(races)('$title, many beside each other', ({ mutant }) => {
       const judge = new PlaceJudge(base, runner, undefined);
       expect(placed.every((each) => judge.isSerial(each, words))).toBe(true);
     }
-  });
-
-  test('every epoch of a log begins with fresh memory, and is replayed so', async () => {
-    const { plan, epochs } = await recordRaces(mutant, kernel, 'dense', 5);
-    for (const { index, observed } of plan.epochs) {
-      const before = observed === undefined ? undefined : plan.observations?.wordsBefore(observed);
-      expect(before).toEqual(initial);
-      const { slots, words } = epochs[index];
-      expect(words).toEqual(runner.run(initial, [...placedSlots(slots), fence(slots.length)]).words);
-    }
-    const replay = await replayOn(plan, new ReferenceBackend(kernel), { mode: 'isolated' });
-    expect(replay).toMatchObject({ replicasCompared: 1, replicasDiverged: 0, fault: undefined });
-    expect(replay.epochs.every(({ replicas, replicasDiffering }) => replicas === 1 && replicasDiffering === 0)).toBe(
-      true,
-    );
   });
 
   test('a pause changes nothing that a slot does', () => {
@@ -93,6 +80,28 @@ function withoutPause({ args = [], ...slot }: { readonly args?: ArrayLike<number
   });
 }
 
+test.each([1, 14, 25])(
+  'every epoch of a log for mutant %i begins with fresh memory, and is replayed so',
+  async (number) => {
+    const mutant = MUTANTS[number - 1];
+    const kernel = mutant.base.kernel(PARALLEL_SLOTS, PARALLEL_BLOCKS);
+    const runner = new SerialRunner(kernel);
+    const initial = freshSnapshot(kernel);
+    const { plan, epochs } = await recordRaces(mutant, kernel, 'dense', 5);
+    for (const { index, observed } of plan.epochs) {
+      const before = observed === undefined ? undefined : plan.observations?.wordsBefore(observed);
+      expect(before).toEqual(initial);
+      const { slots, words } = epochs[index];
+      expect(words).toEqual(runner.run(initial, [...placedSlots(slots), fence(slots.length)]).words);
+    }
+    const replay = await replayOn(plan, new ReferenceBackend(kernel), { mode: 'isolated' });
+    expect(replay).toMatchObject({ replicasCompared: 1, replicasDiverged: 0, fault: undefined });
+    expect(replay.epochs.every(({ replicas, replicasDiffering }) => replicas === 1 && replicasDiffering === 0)).toBe(
+      true,
+    );
+  },
+);
+
 test('the same seed gives the same epochs, whatever the mutant of a race', () => {
   const [, , , , , , , , first] = MUTANTS;
   const other = MUTANTS.find(({ number }) => number === 42);
@@ -107,4 +116,34 @@ test('the slots of a race are apart in half of the epochs', () => {
     return placed.filter((each) => new Set(each.slots.map((slot) => at.get(withoutPause(slot)))).size === 1).length;
   });
   expect(counts.filter((count) => count === 0).length).toBeGreaterThanOrEqual(counts.length / 2);
+});
+
+test('in an epoch with a preemption one role pauses until all others have begun, one after the other', () => {
+  fc.assert(
+    fc.property(fc.nat(0xffff_ffff), fc.integer({ min: 1, max: 4 }), (seed, roles) => {
+      const slots = Array.from({ length: 2 * roles }, (_, index) => ({ slot: { opcode: 0 }, role: index % roles }));
+      const drawn = drawPauses(slots, 'preempted', 1, new RandomWords(seed));
+      const turns = drawn.map(({ args = [] }) => (args[PAUSE_ARGUMENT] ?? 0) >>> 8);
+      const ofRoles = turns.slice(0, roles);
+      expect(turns.slice(roles)).toEqual(ofRoles);
+      const step = Math.min(...ofRoles);
+      const expected = Array.from({ length: roles }, (_, rank) => (rank + 1) * (roles === 1 ? ofRoles[0] : step));
+      expect([...ofRoles].sort((left, right) => left - right)).toEqual(expected);
+      expect(Math.max(...ofRoles)).toBeLessThanOrEqual(MOST_PAUSE_TURNS);
+    }),
+  );
+});
+
+describe('stress', () => {
+  test('a round has the settings of its word; as a rule racing lanes stay beside each other', () => {
+    fc.assert(
+      fc.property(fc.nat(0xffff_ffff), fc.nat(100), (word, round) => {
+        const settings = checkedStress(stressOfRound(word, round));
+        expect(stressOfRound(word, round)).toEqual(stressOfRound(word, round));
+        expect([1, 16]).toContain(settings.lanes);
+        if (round % 4 !== 3) expect(settings).toMatchObject({ shuffleGroups: 0 });
+        if (round % 4 !== 3) expect(settings.stressGroups).toBeLessThanOrEqual(4);
+      }),
+    );
+  });
 });

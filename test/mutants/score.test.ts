@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ThreadsBackend } from '../../node/threads-backend.ts';
+import { ReferenceBackend } from '../../src/backend/index.ts';
 import { type Kernel, lowerToJavaScript, lowerToWgsl, type Statement } from '../../src/kernel/index.ts';
 import {
   allOutcomes,
@@ -195,6 +196,25 @@ describe('on what runs WGSL', () => {
 
   test.each([19, 41])('mutant %i does', async (number) => {
     await expect(scorer.score(mutantOf(number))).rejects.toThrow('nothing to run');
+  });
+});
+
+describe('on a device that serves slots one after the other', () => {
+  const scorer = new BackendScorer(
+    { name: 'dawn', make: (kernel) => new ReferenceBackend(kernel), lower: lowerToWgsl, isDevice: true },
+    { runs: 64, seed: 1 },
+  );
+
+  test.each([12, 35])('mutant %i is killed in the first layout, which is said', async (number) => {
+    const score = await scorer.score(mutantOf(number));
+    expect(score).toMatchObject({ fate: 'killed', layout: 'dense', runs: 32, noJudges: [] });
+    expect(score.oracles.map(({ oracle }) => oracle)).toEqual(expect.arrayContaining(['diff', 'level']));
+  });
+
+  test('what no order of whole slots shows survives in all layouts', async () => {
+    const score = await scorer.score(mutantOf(34));
+    expect(score).toMatchObject({ fate: 'survived', runs: 64, killed: { count: 0 } });
+    expect(score.layout).toBeUndefined();
   });
 });
 
