@@ -20,10 +20,11 @@ export const DEFAULT_JUDGING_NODES = 200_000;
 /** Of these for an outcome at first, and how much more in each further round. */
 const FIRST_SHARE = 1_000;
 const FURTHER_SHARE = 8;
-/** Explaining costs something before the first state, too. */
+/** Explaining costs something before the first state, too: as much as so many states, and more where slots do more. */
 const NODES_OF_ASKING = 200;
-/** Bounds of the text about a finding that is one for certain. */
-const TELLING = { maxNodes: 20_000, maxRuns: 1 };
+const ACCESSES_A_NODE = 8;
+/** Bounds of the text about a finding that is one for certain: enough to say what its accesses did. */
+const TELLING = { maxNodes: 20_000, maxRuns: 20_000 };
 /** Outcomes of serial orders that are compared to find the nearest. */
 const MOST_COMPARED = 500;
 
@@ -48,6 +49,7 @@ export function judgeOutcomes(
   const explanations = new Map<number, Explanation>();
   let waiting = trials.isComplete ? [] : [...serialities.keys()].filter((index) => isOpen(index));
   let nodesLeft = maxNodes;
+  const nodesOfAsking = Math.max(NODES_OF_ASKING, Math.ceil(trials.accessesAnOrder / ACCESSES_A_NODE));
   for (let share = FIRST_SHARE; waiting.length > 0 && nodesLeft > 0; share *= FURTHER_SHARE) {
     const further: number[] = [];
     for (const [asked, index] of waiting.entries()) {
@@ -57,7 +59,7 @@ export function judgeOutcomes(
       }
       const nodes = Math.min(share, nodesLeft);
       const explanation = explain(scenario, outcomes[index].outcome, { maxNodes: nodes, maxRuns: 1 });
-      nodesLeft -= explanation.nodes + NODES_OF_ASKING;
+      nodesLeft -= explanation.nodes + nodesOfAsking;
       serialities[index] = serialityOf(explanation);
       if (serialities[index] === 'not serial') explanations.set(index, explanation);
       // Whoever gave up early gives up for another reason than the number of states.
@@ -105,7 +107,9 @@ export function detailsOf(
 ): FindingDetails {
   const { outcome, isHung, token } = finding;
   const isTold = seriality === 'not serial' && !isHung;
-  const explained = isTold ? (known ?? explain(scenario, outcome, TELLING)) : undefined;
+  const told = isTold ? explain(scenario, outcome, TELLING) : undefined;
+  // Whoever found the contradiction may have had more states to look at.
+  const explained = told?.contradiction === undefined ? known : told;
   return {
     summary: explained?.contradiction === undefined ? undefined : explained.summary,
     differences: nearestDifferences(scenario, outcome, trials),

@@ -46,6 +46,11 @@ Examples:
 
 const DEFAULT_RUNS = 10_000;
 const DEFAULT_EXHAUSTIVE_RUNS = 1_000_000;
+/**
+ * Accesses that are taken in all where nobody says how many runs are: seconds. They matter only where slots make so many
+ * that 10,000 runs would take minutes.
+ */
+const DEFAULT_ACCESSES = 50_000_000;
 
 /** Schedules after which the number on the terminal is made new. */
 const RUNS_A_TICK = 1_000;
@@ -54,6 +59,7 @@ interface ExploreFlags extends ScenarioFlags {
   readonly sampler: Sampler;
   readonly memory: MemoryModel;
   readonly runs?: number | undefined;
+  readonly maxAccesses?: number | undefined;
   readonly depth: number;
   readonly seed: number;
   readonly maxSteps: number;
@@ -86,6 +92,11 @@ export const addExplore: AddCommand = (program, context) => {
         .default('sequential'),
     )
     .option('--runs <n>', 'schedules to take at most', integer(1, Number.MAX_SAFE_INTEGER))
+    .option(
+      '--max-accesses <n>',
+      'accesses to take at most, over all schedules; default: 50,000,000 unless --runs is given',
+      integer(1, Number.MAX_SAFE_INTEGER),
+    )
     .option('--depth <d>', 'of PCT: how many orderings a bug needs', integer(1, 16), 3)
     .option('--seed <n>', 'of everything that is drawn', integer(0, 0xffff_ffff), 1)
     .option('--max-steps <n>', 'steps of a lane before a run counts as hung', integer(1, 10_000_000), 100_000)
@@ -138,20 +149,26 @@ function explore(io: Io, named: NamedScenario, logPath: string | undefined, flag
     index === undefined
       ? undefined
       : { index, details: detailsOf(scenario, outcomes[index], trials, 'not serial', explanations.get(index)) };
-  const { how, isComplete, census } = taken;
+  const { how, isComplete, census, accesses, isCutOff } = taken;
   const { runs, uncounted } = census;
-  return { named, how, runs, uncounted, isComplete, outcomes, notJudged, told, replayCommand: command(logPath, flags) };
+  const replayCommand = command(logPath, flags);
+  const counts = { runs, accesses, uncounted, isComplete, isCutOff };
+  return { named, how, ...counts, outcomes, notJudged, told, replayCommand };
 }
 
 interface TakenSchedules {
   readonly how: HowExplored;
   readonly census: OutcomeCensus;
   readonly isComplete: boolean;
+  readonly accesses: number;
+  /** `--max-accesses` ended it. */
+  readonly isCutOff: boolean;
 }
 
 function takeSchedules(io: Io, scenario: Scenario, flags: ExploreFlags): TakenSchedules {
   const { memory, sampler, seed, depth, maxSteps } = flags;
   const census = new OutcomeCensus(scenario);
+  const maxAccesses = flags.maxAccesses ?? (flags.runs === undefined ? DEFAULT_ACCESSES : Number.MAX_SAFE_INTEGER);
   const progress = startCounter(io, 'exploring', 'schedules', flags.quiet);
   const onRun = (run: Run) => {
     census.add(run);
@@ -160,13 +177,15 @@ function takeSchedules(io: Io, scenario: Scenario, flags: ExploreFlags): TakenSc
   try {
     if (flags.exhaustive) {
       const maxRuns = flags.runs ?? DEFAULT_EXHAUSTIVE_RUNS;
-      const { complete } = exhaust(scenario, { memory, maxRuns, maxSteps }, onRun);
-      return { how: { memory, exhaustive: true }, census, isComplete: complete };
+      const { complete, accesses } = exhaust(scenario, { memory, maxRuns, maxAccesses, maxSteps }, onRun);
+      const how = { memory, exhaustive: true };
+      return { how, census, accesses, isComplete: complete, isCutOff: accesses >= maxAccesses };
     }
     const runs = flags.runs ?? DEFAULT_RUNS;
-    sample(scenario, { memory, sampler, seed, depth, maxSteps, runs }, onRun);
+    const options = { memory, sampler, seed, depth, maxSteps, runs, maxAccesses };
+    const { accesses } = sample(scenario, options, onRun);
     const how = { memory, exhaustive: false, sampler, seed, ...(sampler === 'pct' ? { depth } : {}) };
-    return { how, census, isComplete: false };
+    return { how, census, accesses, isComplete: false, isCutOff: census.runs < runs };
   } finally {
     progress.stop();
   }

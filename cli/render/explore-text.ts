@@ -61,12 +61,13 @@ function toldLines(io: Io, { named, outcomes, told, runs, replayCommand }: Explo
   ];
 }
 
-function howText({ how, runs, isComplete }: Explored): string {
+function howText({ how, runs, accesses, isComplete, isCutOff }: Explored): string {
   const { memory, exhaustive, sampler, seed, depth } = how;
   const way = exhaustive
     ? `one schedule of a class, ${isComplete ? 'all of them' : 'not all of them'}`
     : `${sampler}${depth === undefined ? '' : ` of depth ${depth}`}, seed ${seed}`;
-  return `${memory} memory, ${plural(runs, 'run')} (${way})`;
+  const cut = isCutOff ? `; no more, since they took ${count(accesses)} accesses (--max-accesses)` : '';
+  return `${memory} memory, ${plural(runs, 'run')} (${way}${cut})`;
 }
 
 function cells({ count: seen, seriality, differences, isRecorded, isHung }: FoundOutcome, runs: number): string[] {

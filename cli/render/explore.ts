@@ -41,6 +41,10 @@ export interface Explored {
   readonly named: NamedScenario;
   readonly how: HowExplored;
   readonly runs: number;
+  /** Accesses over all runs, scheduled or not. */
+  readonly accesses: number;
+  /** There were to be more runs, but for the bound on accesses. */
+  readonly isCutOff: boolean;
   readonly uncounted: number;
   /** Every outcome that is possible is among those found. */
   readonly isComplete: boolean;
@@ -90,13 +94,15 @@ function publishedOutcome(scenario: Scenario): ScenarioOutcome | undefined {
 
 /** The object that `explore --json` prints. */
 export function exploredJson(tool: string, explored: Explored): unknown {
-  const { named, how, runs, uncounted, isComplete, outcomes, notJudged, told } = explored;
+  const { named, how, runs, accesses, uncounted, isComplete, isCutOff, outcomes, notJudged, told } = explored;
   return {
     schemaVersion: 1,
     tool,
     ...subjectJson(named),
     ...how,
     runs,
+    accessesTaken: accesses,
+    cutOff: isCutOff,
     complete: isComplete,
     uncounted,
     outcomes: outcomes.map(({ outcome, isHung, count, token, seriality, isRecorded, differences }) => ({

@@ -23,6 +23,13 @@ export class Contention {
   readonly #memory: FlatMemory;
   readonly #footprints: readonly Footprint[];
 
+  /** That of a scenario: made once, however many machines run it, since many slots that loop have costly footprints. */
+  static of(scenario: Scenario, memory: FlatMemory): Contention {
+    const known = contentions.get(scenario) ?? new Contention(scenario, memory);
+    contentions.set(scenario, known);
+    return known;
+  }
+
   constructor(scenario: Scenario, memory: FlatMemory) {
     this.#memory = memory;
     this.#footprints = sharpFootprints(scenario);
@@ -60,6 +67,9 @@ export class Contention {
     for (let word = first + range.first; word <= first + range.last; word += 1) words.get(word)!.isWritten = true;
   }
 }
+
+/** Scenarios are never written to. */
+const contentions = new WeakMap<Scenario, Contention>();
 
 /** Who reaches a word, and how. */
 interface Reach {

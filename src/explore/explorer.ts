@@ -52,13 +52,17 @@ export class Explorer {
     checkWord('seed', seed);
     checkRange('depth', depth, 1, MAX_DEPTH);
     checkRange('runs', options.runs, 0, Number.MAX_SAFE_INTEGER);
+    const maxAccesses = checkedAccesses(options.maxAccesses);
     const run = this.#explored(scenario, memory, options.maxSteps);
     const decider = makeSampler(sampler, { seed, depth });
-    for (let runs = 1; runs <= options.runs; runs += 1) {
+    let [runs, accesses] = [0, 0];
+    while (runs < options.runs && accesses < maxAccesses) {
       run.take(decider);
-      if (onRun(run) === true) return { runs, stopped: true };
+      runs += 1;
+      accesses += run.accesses;
+      if (onRun(run) === true) return { runs, accesses, stopped: true };
     }
-    return { runs: options.runs, stopped: false };
+    return { runs, accesses, stopped: false };
   }
 
   /**
@@ -85,42 +89,54 @@ export class Explorer {
    * Takes the orders of whole slots that are given, each as a rank for every slot of the scenario: of those that can run
    * the one with the least rank goes first.
    *
+   * @param maxAccesses as in {@link SampleOptions}.
    * @throws InputError if the scenario is of another kernel.
    */
-  runSerially(scenario: Scenario, orders: Iterable<readonly number[]>, onRun: RunListener): SampleResult {
+  runSerially(
+    scenario: Scenario,
+    orders: Iterable<readonly number[]>,
+    onRun: RunListener,
+    maxAccesses?: number,
+  ): SampleResult {
+    const mostAccesses = checkedAccesses(maxAccesses);
     const run = this.#explored(scenario, 'sequential');
     const decider = new GivenOrder();
-    let runs = 0;
+    let [runs, accesses] = [0, 0];
     for (const ranks of orders) {
+      if (accesses >= mostAccesses) break;
       decider.ranks = ranks;
       run.take(decider);
       runs += 1;
-      if (onRun(run) === true) return { runs, stopped: true };
+      accesses += run.accesses;
+      if (onRun(run) === true) return { runs, accesses, stopped: true };
     }
-    return { runs, stopped: false };
+    return { runs, accesses, stopped: false };
   }
 
   #search(
     scenario: Scenario,
     memory: MemoryModel,
     search: Search,
-    { maxRuns = DEFAULT_MAX_RUNS, maxSteps }: SerialOptions,
+    { maxRuns = DEFAULT_MAX_RUNS, maxAccesses, maxSteps }: SerialOptions,
     onRun: RunListener,
   ): ExhaustResult {
     checkRange('maxRuns', maxRuns, 1, Number.MAX_SAFE_INTEGER);
+    const mostAccesses = checkedAccesses(maxAccesses);
     const run = this.#explored(scenario, memory, maxSteps);
-    let runs = 0;
+    let [runs, accesses] = [0, 0];
     let complete = true;
-    // Runs that are given up count for the limit only, since they take their time too.
-    for (let tries = 0; tries < maxRuns; tries += 1) {
-      if (run.search(search)) {
+    // Runs that are given up count for the limits only, since they take their time too.
+    for (let tries = 0; tries < maxRuns && accesses + (search.extraEffort ?? 0) < mostAccesses; tries += 1) {
+      const isWhole = run.search(search);
+      accesses += run.accesses;
+      if (isWhole) {
         runs += 1;
         if (run.isHung) complete = false;
-        if (onRun(run) === true) return { runs, stopped: true, complete: false };
+        if (onRun(run) === true) return { runs, accesses, stopped: true, complete: false };
       }
-      if (!search.next()) return { runs, stopped: false, complete };
+      if (!search.next()) return { runs, accesses, stopped: false, complete };
     }
-    return { runs, stopped: false, complete: false };
+    return { runs, accesses, stopped: false, complete: false };
   }
 
   /**
@@ -187,6 +203,10 @@ class ExploredRun implements Run {
     return this.#machine.steps;
   }
 
+  get accesses(): number {
+    return this.#machine.accesses;
+  }
+
   token(): string {
     return encodeToken(this.#scenario, this.#content());
   }
@@ -231,8 +251,13 @@ export function exhaustSerial(scenario: Scenario, options: SerialOptions, onRun:
 }
 
 /** As {@link Explorer.runSerially}, with the kernel of the scenario. */
-export function runSerially(scenario: Scenario, orders: Iterable<readonly number[]>, onRun: RunListener): SampleResult {
-  return explorerOf(scenario).runSerially(scenario, orders, onRun);
+export function runSerially(
+  scenario: Scenario,
+  orders: Iterable<readonly number[]>,
+  onRun: RunListener,
+  maxAccesses?: number,
+): SampleResult {
+  return explorerOf(scenario).runSerially(scenario, orders, onRun, maxAccesses);
 }
 
 /** As {@link Explorer.replay}, with the kernel of the scenario. */
@@ -242,6 +267,13 @@ export function replayToken(scenario: Scenario, token: string): Run {
 
 function checkWord(name: string, value: number): void {
   if (!isWord(value)) throw new InputError(`${name} ${value} is no u32`, `give a whole number from 0 to 4294967295.`);
+}
+
+/** No bound if none is given. */
+function checkedAccesses(maxAccesses: number | undefined): number {
+  if (maxAccesses === undefined) return Number.POSITIVE_INFINITY;
+  checkRange('maxAccesses', maxAccesses, 1, Number.MAX_SAFE_INTEGER);
+  return maxAccesses;
 }
 
 function checkRange(name: string, value: number, least: number, most: number): void {

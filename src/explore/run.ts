@@ -46,6 +46,8 @@ export interface Run {
   readonly isHung: boolean;
   /** Accesses that were scheduled. */
   readonly steps: number;
+  /** All accesses, but for those before the first that was scheduled: what a run costs. */
+  readonly accesses: number;
   /** The text that replays exactly this run, see spec/schedule-token.md. */
   token(): string;
   /** Every access in the order taken. Made by running the schedule once more, so that runs pay nothing for it. */
@@ -64,6 +66,8 @@ export interface SampleOptions {
   /** A u32; equal seeds give equal runs. Default 1. */
   readonly seed?: number;
   readonly runs: number;
+  /** Accesses over all runs, scheduled or not, after which no other run begins. Default: no bound. */
+  readonly maxAccesses?: number;
   /** The d of PCT: how many orderings a bug needs to show. Default 3. */
   readonly depth?: number;
   /** Accesses and loop turns of a lane before the run counts as hung. Default 100,000. */
@@ -77,6 +81,8 @@ export interface SerialOptions {
   /** Default 1,000,000. */
   readonly maxRuns?: number;
   /** As in {@link SampleOptions}. */
+  readonly maxAccesses?: number;
+  /** As in {@link SampleOptions}. */
   readonly maxSteps?: number;
 }
 
@@ -87,6 +93,8 @@ export interface ExhaustOptions extends SerialOptions {
 
 export interface SampleResult {
   readonly runs: number;
+  /** Accesses over all runs, scheduled or not. */
+  readonly accesses: number;
   /** The listener ended it. */
   readonly stopped: boolean;
 }

@@ -11,6 +11,8 @@ export interface Search {
    * @returns false if it was given up, since whatever came of it was seen already.
    */
   take(machine: StepMachine, taken: ScheduledRun): boolean;
+  /** How much it did beside the accesses of its runs, in as many accesses as take about as long. */
+  readonly extraEffort?: number;
   /** Turns to the next schedule; false if there is none. */
   next(): boolean;
 }

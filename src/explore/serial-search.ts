@@ -17,6 +17,13 @@ import type { ScheduledRun } from './schedule.ts';
 import { type Search, takeStep } from './search.ts';
 import type { StepMachine } from './step-machine.ts';
 
+/** Pairs of turns that take about as long to compare as one access takes to run. */
+const PAIRS_AN_ACCESS = 8;
+/** Of more lanes than this it is found out every time whether two depend on each other. */
+const MOST_KEPT_LANES = 2_048;
+const INDEPENDENT = 1;
+const DEPENDENT = 2;
+
 /** The scheduled accesses of a slot by word; the class is 0 where it made accesses of several classes. */
 type Accesses = Map<number, number>;
 
@@ -36,6 +43,11 @@ export class SerialSearch implements Search {
   /** Lanes in the order of the run. */
   #turns: number[] = [];
   readonly #accesses = new Map<number, Accesses>();
+  /** What `#depend` said of two lanes, until a lane makes an access that is new. */
+  #laneCount = 0;
+  /** For two lanes, by left · laneCount + right, what was found out of them; 0 for what was not. */
+  #dependence = new Uint8Array(0);
+  #pairs = 0;
   /** A lane made an access that it was not seen to make before. */
   #hasGrown = false;
   /** From this turn on the run is none that was taken before. */
@@ -45,6 +57,7 @@ export class SerialSearch implements Search {
     taken.lanes.length = 0;
     taken.options.length = 0;
     this.#turns = [];
+    this.#keepDependence(machine.scenario.slots.length);
     let isWhole = true;
     do {
       while (isWhole && machine.readyCount > 0) {
@@ -55,6 +68,10 @@ export class SerialSearch implements Search {
     } while (isWhole && machine.nextBatch());
     this.#findRaces();
     return isWhole;
+  }
+
+  get extraEffort(): number {
+    return this.#pairs / PAIRS_AN_ACCESS;
   }
 
   next(): boolean {
@@ -131,7 +148,10 @@ export class SerialSearch implements Search {
       const { word, commutingClass } = pendingAccess(machine, lane);
       const known = accesses.get(word);
       const merged = known === undefined || known === commutingClass ? commutingClass : 0;
-      if (known !== merged) this.#hasGrown = true;
+      if (known !== merged) {
+        this.#hasGrown = true;
+        this.#dependence.fill(0);
+      }
       accesses.set(word, merged);
       takeStep(machine, taken, lane, 0, 1);
     }
@@ -140,6 +160,23 @@ export class SerialSearch implements Search {
 
   #depend(left: number, right: number): boolean {
     if (left === right) return true;
+    this.#pairs += 1;
+    const pair = left * this.#laneCount + right;
+    const known = this.#dependence[pair];
+    if (known === DEPENDENT || known === INDEPENDENT) return known === DEPENDENT;
+    const depend = this.#compare(left, right);
+    // Nothing is kept of too many lanes: the list has no room then.
+    this.#dependence[pair] = depend ? DEPENDENT : INDEPENDENT;
+    return depend;
+  }
+
+  #keepDependence(laneCount: number): void {
+    if (this.#laneCount === laneCount) return;
+    this.#laneCount = laneCount;
+    this.#dependence = new Uint8Array(laneCount > MOST_KEPT_LANES ? 0 : laneCount ** 2);
+  }
+
+  #compare(left: number, right: number): boolean {
     const others = this.#accesses.get(right);
     for (const [word, commutingClass] of this.#accesses.get(left) ?? []) {
       const other = others?.get(word);

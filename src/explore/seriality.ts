@@ -19,6 +19,12 @@ const ORDERS_AROUND_RUN = 100;
 /** Outcomes for which that is done: following a schedule once more takes about as long as a thousand runs. */
 const MOST_FOLLOWED = 100;
 
+/**
+ * Accesses that each of the three may take in all: where slots make many of them, an order costs a thousand times as much as
+ * where they make a few, and these bounds end it first.
+ */
+const MOST_ACCESSES = 4_000_000;
+
 /** Whether an order of whole slots gives an outcome. */
 export type Seriality = 'serial' | 'not serial' | 'unknown';
 
@@ -34,14 +40,21 @@ export class SerialTrials {
   readonly #census: OutcomeCensus;
   readonly #random = new RandomWords(1);
   #followed = 0;
+  /** Accesses of orders around runs. */
+  #accesses = 0;
   /** Every order was run. */
   readonly isComplete: boolean;
+  /** Accesses of an order, at the mean: how costly it is to look into an outcome. */
+  readonly accessesAnOrder: number;
 
   constructor(scenario: Scenario, maxOrders: number = DEFAULT_MAX_ORDERS) {
     this.#scenario = scenario;
     this.#census = new OutcomeCensus(scenario);
-    this.isComplete = exhaustSerial(scenario, { maxRuns: maxOrders }, (run) => this.#census.add(run)).complete;
-    if (!this.isComplete) this.#run(this.#randomOrders());
+    const bounds = { maxRuns: maxOrders, maxAccesses: MOST_ACCESSES };
+    const { complete, runs, accesses } = exhaustSerial(scenario, bounds, (run) => this.#census.add(run));
+    this.isComplete = complete;
+    this.accessesAnOrder = accesses / Math.max(1, runs);
+    if (!this.isComplete) this.#run(this.#randomOrders(), MOST_ACCESSES);
   }
 
   /** Outcomes of the orders that were run. */
@@ -59,11 +72,16 @@ export class SerialTrials {
    * gives has such an order more often than not, since its slots seem to take effect while they run.
    */
   tryAround(judged: JudgedOutcome): void {
-    if (this.#followed >= MOST_FOLLOWED || judged.isHung) return;
+    if (this.#followed >= MOST_FOLLOWED || this.#accesses >= MOST_ACCESSES || judged.isHung) return;
     this.#followed += 1;
     const accesses = accessesThatMatter(replayToken(this.#scenario, judged.token).trace());
     for (let tried = 0; tried < ORDERS_AROUND_RUN && !this.gave(judged); tried += 10) {
-      this.#run(Array.from({ length: 10 }, () => this.#momentsOf(accesses)));
+      const left = MOST_ACCESSES - this.#accesses;
+      if (left <= 0) return;
+      this.#accesses += this.#run(
+        Array.from({ length: 10 }, () => this.#momentsOf(accesses)),
+        left,
+      );
     }
   }
 
@@ -86,8 +104,9 @@ export class SerialTrials {
     });
   }
 
-  #run(orders: readonly (readonly number[])[]): void {
-    runSerially(this.#scenario, orders, (run) => this.#census.add(run));
+  /** @returns the accesses that they took. */
+  #run(orders: readonly (readonly number[])[], maxAccesses: number): number {
+    return runSerially(this.#scenario, orders, (run) => this.#census.add(run), maxAccesses).accesses;
   }
 }
 

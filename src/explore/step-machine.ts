@@ -60,6 +60,8 @@ export class StepMachine {
   batch = 0;
   /** Scheduled accesses of this run. */
   steps = 0;
+  /** Accesses of this run, those that needed no decision too, but for the ones at the beginning that all runs share. */
+  accesses = 0;
   /** Step code of each site. */
   readonly codes: Uint8Array;
   readonly program: StepProgram;
@@ -94,7 +96,7 @@ export class StepMachine {
     this.ready = new Uint32Array(slots.length);
     this.#recordOf = new Uint32Array(kernel.slotCount);
     this.#isContended = new Uint8Array(this.flat.wordCount);
-    this.#contention = new Contention(scenario, this.flat);
+    this.#contention = Contention.of(scenario, this.flat);
     this.#relaxed = options.memory === 'relaxed' ? new RelaxedWords(this.words, slots.length) : undefined;
     const tables = Object.fromEntries(kernel.tables.map((table) => [table.name, table.words]));
     this.#advance = bindSteps(program, {
@@ -120,6 +122,7 @@ export class StepMachine {
     this.readyCount = ready.length;
     this.isHung = isHung;
     this.steps = 0;
+    this.accesses = 0;
     this.#done = 0;
     if (this.#faults.length > 0) this.#faults = [];
     if (this.batch > 0) {
@@ -287,6 +290,7 @@ export class StepMachine {
   }
 
   #spend(lane: number): void {
+    this.accesses += 1;
     const { budget } = this.lanes;
     if (budget[lane] === 0) this.#hang();
     else budget[lane] -= 1;

@@ -14,6 +14,8 @@ const SOUND = `{"opcode":"ATOMIC_ADD","args":[1,170]}\n{"opcode":"STORE_U32","ar
 
 interface ExploredJson {
   readonly complete: boolean;
+  readonly cutOff: boolean;
+  readonly runs: number;
   readonly outcomes: readonly {
     readonly count: number;
     readonly seriality: string;
@@ -47,6 +49,14 @@ describe('vrrl explore', () => {
     expect(again.exitCode).toBe(1);
     expect(again.json.seriality).toBe('not serial');
     expect(again.json.accesses.filter(({ isContended }) => isContended)).toHaveLength(again.json.steps);
+  });
+
+  test('says that it took fewer schedules than asked, if they have too many accesses', async () => {
+    const argv = ['--slots', folder.at('torn.jsonl'), '--max-accesses', '100'];
+    const { json } = await exploreJson(argv);
+    expect(json.cutOff).toBe(true);
+    expect(json.runs).toBeLessThan(101);
+    expect((await vrrl(['explore', ...argv])).out).toContain('(--max-accesses)');
   });
 
   test('prints the accesses of a token, a column a lane', async () => {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { exhaust, type MemoryModel, replayToken, type Sampler, sample } from '../../src/explore/index.ts';
+import {
+  exhaust,
+  exhaustSerial,
+  type MemoryModel,
+  replayToken,
+  type Sampler,
+  sample,
+} from '../../src/explore/index.ts';
 import { defineKernel } from '../../src/kernel/index.ts';
 import { Opcode, Priority } from '../../src/protocol/index.ts';
 import { scenarioOfSlots } from '../../src/scenario/index.ts';
@@ -15,6 +22,21 @@ const scenario = (...slots: readonly (readonly number[])[]) =>
   );
 
 describe('exploring', () => {
+  it('ends where the accesses are used up, whoever chooses the schedules', () => {
+    const copies = scenario(...[0, 1, 2, 3].map((copy) => [Opcode.MEMCPY, 160, 161 + copy, 20]));
+    const bounds = { maxAccesses: 1_000, maxRuns: 1_000_000 };
+    const ignore = () => {};
+    const drawn = sample(copies, { runs: 1_000_000, maxAccesses: bounds.maxAccesses }, ignore);
+    const reduced = exhaust(copies, bounds, ignore);
+    const serial = exhaustSerial(copies, bounds, ignore);
+    for (const { runs, accesses } of [drawn, reduced, serial]) {
+      // The run that is under way comes to its end.
+      expect(accesses).toBeLessThan(bounds.maxAccesses + 400);
+      expect(runs).toBeGreaterThan(0);
+    }
+    expect(reduced.complete).toBe(false);
+  });
+
   it.each<[MemoryModel]>([['sequential'], ['relaxed']])('finds every outcome of two stores, %s', (memory) => {
     const seen = new Set<number>();
     const result = exhaust(
