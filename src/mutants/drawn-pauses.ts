@@ -26,7 +26,7 @@ export type Pausing = (typeof PAUSING)[number];
 /** In hundredths of the slots, where each draws by itself. */
 const SHARES = { none: 0, some: 50, all: 100 } as const;
 const FEWEST_STEP_BITS = 3;
-const STEP_BITS_BELOW = 13;
+const STEP_BITS_BELOW = 12;
 /** At the beginning of a routine. */
 const FIRST_ACCESS = 0;
 

@@ -19,7 +19,8 @@ export const PAUSE_ARGUMENT: number = LOT_ARGUMENT - 1;
 /** The access before which a slot pauses is chosen by so many bits; the turns are above them. */
 const CHOICE_BITS = 8;
 const CHOICE_MASK = 2 ** CHOICE_BITS - 1;
-export const MOST_PAUSE_TURNS: number = 2 ** 15;
+/** A pause may be met in each turn of a loop, and llvmpipe has a lane leave its loops after 65,536 turns of all of them. */
+export const MOST_PAUSE_TURNS: number = 2 ** 13;
 
 /**
  * The argument of a slot that pauses once in each of its routines.
