@@ -38,7 +38,8 @@ to it and has nothing against the sound kernel in as many runs of the same slots
 level (no order of the slots gives it), self (the same, asked of the mutant itself), watchdog (a lane did not end, a
 slot faulted), ends (other numbers of slots done or waiting). On the explorer a run is one race, elsewhere an epoch of
 many. docs/mutants.md says more.
-${RUNS} runs are made of each mutant, ${GPU_RUNS} on GPUs; what nothing has killed by then is run on until
+GPUs run races in two layouts, dense and spread; the one that killed is said.
+${RUNS} runs are made of each mutant, ${GPU_RUNS} on GPUs in all layouts; what nothing has killed by then is run on until
 --seconds are over, by default ${SECONDS}, on GPUs ${GPU_SECONDS}. With --into the document is written after every mutant.
 Exit codes: 0 done, 1 one survived on the explorer that an interleaving can show and that is not equivalent.
 
