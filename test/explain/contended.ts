@@ -28,10 +28,12 @@ export interface ContendedOptions {
   readonly seed: number;
   /** How many of the slots copy a word to another, which ties words together; as a share. Default 0. */
   readonly copies?: number;
+  /** Whether one word is told otherwise than it was, which mostly leaves no order. Default no. */
+  readonly isBroken?: boolean;
 }
 
 /** Slots that store, add, load, compare and swap, update and copy, over so many words; and what a random order gave. */
-export function contendedEpoch({ slots, words, seed, copies = 0 }: ContendedOptions): {
+export function contendedEpoch({ slots, words, seed, copies = 0, isBroken = false }: ContendedOptions): {
   readonly scenario: Scenario;
   readonly outcome: ScenarioOutcome;
 } {
@@ -54,7 +56,16 @@ export function contendedEpoch({ slots, words, seed, copies = 0 }: ContendedOpti
   const scenario = scenarioOfSlots(contendedKernel, placed);
   const order = Uint32Array.from(placed, (_, slot) => slot);
   random.shuffle(order, order.length);
-  return { scenario, outcome: replayOrder(scenario, Array.from(order)) };
+  const outcome = replayOrder(scenario, Array.from(order));
+  if (isBroken) {
+    const results = placed
+      .filter(({ slot }) => slot.opcode === Opcode.LOAD_U32)
+      .map(({ slotIndex }) => 340 + slotIndex);
+    const told = [...Array.from({ length: words }, (_, index) => FIRST + index), ...results];
+    // A number that is to be found there as often as not.
+    outcome.words[told[below(told.length)]] = below(8);
+  }
+  return { scenario, outcome };
 }
 
 /** Whether two outcomes are the same under the kernel's regions. */
