@@ -34,6 +34,8 @@ const EPOCHS_A_STRETCH = 16;
 const EPOCHS_A_LOG = 1_024;
 /** A device hands back so many outcomes of one epoch. */
 const MOST_REPLICAS = 15;
+/** A driver without a GPU takes its time for a log, and this may run beside other things. */
+const DEADLINE_MS = 600_000;
 /** Records of a log, with room to spare. */
 const LOG_RECORDS = 65_536;
 
@@ -216,7 +218,7 @@ if (!Number.isInteger(replicas) || replicas < 1 || replicas > MOST_REPLICAS) {
 }
 const epochs = Number(values.epochs);
 const seconds = Number(values.seconds ?? Number.POSITIVE_INFINITY);
-const flags = { seed, ...(values.adapter === undefined ? {} : { adapter: values.adapter }) };
+const flags = { seed, deadlineMs: DEADLINE_MS, ...(values.adapter === undefined ? {} : { adapter: values.adapter }) };
 const backend = await (await backendFactory(values.backend, kernel, flags, (text) => process.stderr.write(text)))();
 await backend.start();
 const begin = performance.now();

@@ -20,10 +20,10 @@ import type { SerialAnswer } from './serial-level.ts';
 import { type Effect, effectsOf, type SlotCase } from './slot-effects.ts';
 
 /** Deeper than this, recursion might not fit the stack. */
-const MAX_SLOTS = 2_000;
+const MAX_SLOTS = 1_000;
 /** A choice looks at every slot that is left, so it takes as long as so many states of the search from the front. */
 const NODES_A_CHOICE = 16;
-/** Choices of the first try, and how many times as many the next one has. */
+/** Choices of the first try besides one for each slot, and how many times as many the next one has. */
 const FIRST_BUDGET = 128;
 const BUDGET_GROWTH = 1.25;
 /** Parts of which the answer is kept. */
@@ -106,7 +106,7 @@ class BackwardSearch {
     // A wrong choice near the end costs a search all it has, so it begins anew with other choices, for longer each time
     // (C. Gomes, B. Selman and H. Kautz, "Boosting combinatorial search through randomization", 1998). What it knows of
     // parts stays.
-    for (let budget = FIRST_BUDGET; isPossible && !isFound; budget *= BUDGET_GROWTH) {
+    for (let budget = FIRST_BUDGET + left.length; isPossible && !isFound; budget *= BUDGET_GROWTH) {
       this.#budgetEnd = Math.min(this.#maxChoices, this.#choices + budget);
       isFound = this.#search({ left, demands, focus: undefined });
       if (this.#choices < this.#budgetEnd || this.#budgetEnd === this.#maxChoices) break;
@@ -135,8 +135,9 @@ class BackwardSearch {
     const rest = this.#takeFreely(given);
     const uses = this.#usesOf(rest.left);
     if (this.#isInitial(rest.demands, uses)) {
-      const parts = this.#partsOf(rest, uses);
-      if (parts.every((part) => this.#searchPart(part))) return true;
+      let isFound = true;
+      for (const part of this.#partsOf(rest, uses)) isFound &&= this.#searchPart(part);
+      if (isFound) return true;
     }
     return this.#fail(depth);
   }
@@ -165,14 +166,12 @@ class BackwardSearch {
 
   #choose(part: Part): boolean {
     const last = this.#ofLastBatch(part.left);
-    const words = this.#tyingWords(part);
-    const isTie = (operation: number) => this.#touches[operation].filter((word) => words.has(word)).length > 1;
-    if (part.focus !== undefined)
-      return this.#chooseAround(
-        part,
-        part.focus,
-        last.filter((each) => !isTie(each)),
-      );
+    const words = this.#mainWords(part);
+    const isTie = (operation: number) => countOf(this.#touches[operation], words) > 1;
+    if (part.focus !== undefined) {
+      const others = last.filter((each) => !isTie(each));
+      return this.#chooseAround(part, part.focus, others);
+    }
     const ties = last.filter(isTie);
     if (ties.length > 0) return this.#chooseTie(part, ties);
     // None of them has to do with those of other words, and whatever has comes before all of them.
@@ -317,6 +316,25 @@ class BackwardSearch {
     return new Set([...writers.keys()].filter((word) => demands.get(word) !== undefined || readers.has(word)));
   }
 
+  /**
+   * Tying words but for those that go along with another: whoever is left and touches the one touches the other too. Such
+   * are the words where slots leave what they found.
+   */
+  #mainWords(part: Part): ReadonlySet<number> {
+    const tying = this.#tyingWords(part);
+    const users = new Map<number, number[]>();
+    for (const operation of part.left) {
+      for (const word of this.#touches[operation]) if (tying.has(word)) append(users, word, operation);
+    }
+    const goesAlong = (word: number, of: readonly number[]) =>
+      this.#touches[of[0]].some((other) => {
+        const count = users.get(other)?.length ?? 0;
+        const isLarger = count > of.length || (count === of.length && other < word);
+        return isLarger && of.every((operation) => this.#touches[operation].includes(other));
+      });
+    return new Set([...users].filter(([word, of]) => !goesAlong(word, of)).map(([word]) => word));
+  }
+
   /** What is left as parts that have nothing to do with each other, the smallest first. */
   #partsOf(rest: Part, uses: WordUses): Part[] {
     const words = this.#tyingWords(rest);
@@ -417,6 +435,12 @@ function distinct(words: readonly number[]): number[] {
 
 function add(counts: Map<number, number>, word: number, by: 1 | -1): void {
   counts.set(word, (counts.get(word) ?? 0) + by);
+}
+
+function countOf(words: readonly number[], among: ReadonlySet<number>): number {
+  let count = 0;
+  for (const word of words) if (among.has(word)) count += 1;
+  return count;
 }
 
 function append(lists: Map<number, number[]>, word: number, operation: number): void {

@@ -7,6 +7,9 @@ import { explain, replayOrder } from '../../src/explain/index.ts';
 import { questionOf } from '../../src/explain/question.ts';
 import { answerSerially } from '../../src/explain/serial-level.ts';
 import { SlotMachine } from '../../src/explain/slot-machine.ts';
+import { defineKernel, opcode } from '../../src/kernel/index.ts';
+import { Priority } from '../../src/protocol/index.ts';
+import { scenarioOfSlots } from '../../src/scenario/index.ts';
 import { contendedEpoch, isSameOutcome } from './contended.ts';
 import { anyScenario, orderBy, replayed } from './random-epochs.ts';
 
@@ -33,6 +36,35 @@ describe('the search from the end', () => {
       }),
       { numRuns: RUNS },
     );
+  });
+
+  it('follows as many slots as it takes on, each of which says which one came before it', () => {
+    const count = 1_000;
+    const ticket = opcode('TICKET', 0x4000_0000, ['result'], ($, result) => {
+      $.store('control', result, $.atomicAdd('control', 161, 1));
+    });
+    const kernel = defineKernel({ name: 'tickets', slotCount: count, observableWords: count + 8, opcodes: [ticket] });
+    const slots = Array.from({ length: count }, (_, slotIndex) => ({
+      slotIndex,
+      slot: { opcode: 0x4000_0000, tenant: 0, priority: Priority.NORMAL, args: [162 + slotIndex] },
+    }));
+    const scenario = scenarioOfSlots(kernel, slots);
+    const order = slots
+      .map(({ slotIndex }) => (slotIndex * 7) % count)
+      .map((slot) => (slot % 2 === 0 ? slot + 1 : slot - 1));
+    const analysis = analyseEpoch(scenario);
+    const question = questionOf(analysis, replayOrder(scenario, order), analysis.components[0]);
+    expect(answerBackward(question, 1_000_000)?.order).toEqual(order);
+  });
+
+  it('finds orders of slots of which many copy from word to word', () => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const { scenario, outcome } = contendedEpoch({ slots: 64, words: 16, seed, copies: 0.15 });
+      const { witness, verdict } = explain(scenario, outcome);
+      expect({ seed, verdict }).toEqual({ seed, verdict: 'serializable' });
+      if (witness?.kind !== 'slots') throw new Error('no order');
+      expect(isSameOutcome(replayOrder(scenario, witness.order), outcome)).toBe(true);
+    }
   });
 
   it('finds orders of many slots that fight over few words', () => {
