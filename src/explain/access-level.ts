@@ -145,6 +145,19 @@ class AccessSearch {
     // What relaxed memory does to the slots of a contradiction says nothing of the rest.
     if (found !== undefined && !this.#isAll(asked)) return this.#notSequential(this.#question);
     const none = 'No interleaving of their single accesses gives it either.';
+    // What runs slots lets stores be late, and no load.
+    if (found === undefined && isComplete && this.#givesWithLateLoads(asked)) {
+      if (!this.#isAll(asked)) return this.#notSequential(this.#question);
+      return this.#answer({
+        kind: 'not sequential',
+        holds: 'weak',
+        weakShape: 'load buffering',
+        argument: [
+          none,
+          'Relaxed memory does, in which a load may be answered after a later store of its slot: load buffering.',
+        ],
+      });
+    }
     if (found === undefined) {
       return this.#answer({
         kind: 'not sequential',
@@ -166,6 +179,13 @@ class AccessSearch {
       ],
       ...this.#shown(asked, found),
     });
+  }
+
+  #givesWithLateLoads(asked: Question): boolean {
+    const maxNodes = Math.floor(this.#budget.nodesFor(1) / 2);
+    const ordered = orderAccesses(asked, () => false, maxNodes, 'relaxed');
+    this.#budget.spendNodes(ordered?.nodes ?? 0, 1);
+    return ordered?.verdict === 'found';
   }
 
   #unknown(reason: string): AccessAnswer {

@@ -3,6 +3,7 @@
  * that is to be whole is one operation.
  */
 
+import type { MemoryModel } from '../explore/index.ts';
 import { findSerialOrder, type SerialModel } from '../serial/index.ts';
 import { applyCommuting, type Question } from './question.ts';
 import { isLoaded, type ShapeValue, type SlotStep } from './slot-shape.ts';
@@ -17,17 +18,20 @@ export interface AccessOrder {
  * what these are.
  *
  * @param isWhole slots that nobody comes in between.
+ * @param memory whether the accesses of a slot come in the order of its program; relaxed memory keeps that order for those
+ *   to one word and where one takes what another found.
  */
 export function orderAccesses(
   question: Question,
   isWhole: (slot: number) => boolean,
   maxNodes: number,
+  memory: MemoryModel = 'sequential',
 ): AccessOrder | undefined {
   const { slots, analysis, askedRegions, waiting } = question;
   const batches = new Set(slots.map((slot) => analysis.batchOf[slot]));
   if (batches.size > 1 || askedRegions.length > 0 || waiting !== undefined) return undefined;
   if (!slots.every((slot) => isPlain(question, slot))) return undefined;
-  const model = new AccessModel(question, isWhole);
+  const model = new AccessModel(question, isWhole, memory);
   const result = findSerialOrder(model, { order: { pairs: model.pairs }, maxNodes });
   return { verdict: result.verdict, nodes: result.nodes };
 }
@@ -65,7 +69,7 @@ class AccessModel implements SerialModel {
   readonly #undo: number[] = [];
   #hash = 0;
 
-  constructor(question: Question, isWhole: (slot: number) => boolean) {
+  constructor(question: Question, isWhole: (slot: number) => boolean, memory: MemoryModel) {
     this.#question = question;
     this.#words = question.initial.slice();
     this.#asked = new Set(question.askedWords);
@@ -76,8 +80,12 @@ class AccessModel implements SerialModel {
         .map((step, index) => ({ slot, index, step }))
         .filter(({ step }) => states.has(step.word!));
       const operations = isWhole(slot) ? (places.length > 0 ? [places] : []) : places.map((place) => [place]);
+      const first = this.#operations.length;
       for (const [index, operation] of operations.entries()) {
-        if (index > 0) this.pairs.push([this.#operations.length - 1, this.#operations.length]);
+        for (let before = 0; before < index; before += 1) {
+          const isKept = memory === 'sequential' ? before === index - 1 : isOrdered(operations[before], operation);
+          if (isKept) this.pairs.push([first + before, first + index]);
+        }
         this.#operations.push(operation);
       }
     }
@@ -174,6 +182,14 @@ class AccessModel implements SerialModel {
       else if (!this.#writers.has(step.word!)) this.#writers.set(step.word!, 0);
     }
   }
+}
+
+/** Whether relaxed memory keeps the order of two operations of a slot. */
+function isOrdered(before: readonly Place[], after: readonly Place[]): boolean {
+  const takes = (value: ShapeValue, index: number) => isLoaded(value) && value.step === index;
+  return before.some(({ step: { word }, index }) =>
+    after.some(({ step }) => step.word === word || takes(step.value, index) || takes(step.expected, index)),
+  );
 }
 
 function mix(place: number, value: number): number {

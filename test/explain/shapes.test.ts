@@ -10,6 +10,8 @@ const READ_READ = 0x4000_0001;
 const WRITE_READ = 0x4000_0002;
 const PAIR = 0x4000_0003;
 const TURN = 0x4000_0004;
+const READ_WRITE = 0x4000_0005;
+const TWO_VALUES = 0x4000_0006;
 
 const kernel = defineKernel({
   name: 'shapes',
@@ -25,9 +27,18 @@ const kernel = defineKernel({
       $.store('control', FIRST, one);
       $.store('control', SECOND, other);
     }),
-    opcode('WRITE_READ', WRITE_READ, ['written', 'read', 'result'], ($, written, read, result) => {
-      $.store('control', written, 1);
+    opcode('WRITE_READ', WRITE_READ, ['written', 'value', 'read', 'result'], ($, written, value, read, result) => {
+      $.store('control', written, value);
       $.store('control', result, $.load('control', read));
+    }),
+    opcode('READ_WRITE', READ_WRITE, ['read', 'written', 'value', 'result'], ($, read, written, value, result) => {
+      const found = $.load('control', read);
+      $.store('control', written, value);
+      $.store('control', result, found);
+    }),
+    opcode('TWO_VALUES', TWO_VALUES, ['first', 'one', 'second', 'other'], ($, first, one, second, other) => {
+      $.store('control', first, one);
+      $.store('control', second, other);
     }),
     opcode('TURN', TURN, ['taken', 'result'], ($, taken, result) => {
       $.store('control', result, $.compareExchange('control', X, 0, taken));
@@ -78,11 +89,61 @@ describe('shapes that people know by name', () => {
   });
 
   it('store buffering: each misses the store of the other', () => {
-    const scenario = epoch([WRITE_READ, X, Y, FIRST], [WRITE_READ, Y, X, SECOND]);
+    const scenario = epoch([WRITE_READ, X, 1, Y, FIRST], [WRITE_READ, Y, 1, X, SECOND]);
     expect(explained(scenario, { [FIRST]: 0, [SECOND]: 0 })).toMatchObject({
       violated: 'access-serial',
       holds: 'weak',
       weakShape: 'store buffering',
+    });
+  });
+
+  it('load buffering: each sees the store that the other makes after it looked', () => {
+    const scenario = epoch([READ_WRITE, X, Y, 1, FIRST], [READ_WRITE, Y, X, 1, SECOND]);
+    expect(explained(scenario, { [FIRST]: 1, [SECOND]: 1 })).toMatchObject({
+      verdict: 'unserializable',
+      violated: 'access-serial',
+      holds: 'weak',
+      weakShape: 'load buffering',
+    });
+  });
+
+  it('nothing out of thin air: a store of what was loaded is never before the load', () => {
+    const scenario = epoch([Opcode.MEMCPY, X, Y, 1], [Opcode.MEMCPY, Y, X, 1]);
+    expect(explained(scenario, { [X]: 7, [Y]: 7 })).toMatchObject({
+      verdict: 'unserializable',
+      violated: 'weak',
+      holds: 'coherence',
+      weakShape: undefined,
+    });
+  });
+
+  it('S: what came before the store that was seen outlives what came after the load', () => {
+    const scenario = epoch([TWO_VALUES, X, 2, Y, 1], [READ_WRITE, Y, X, 1, FIRST]);
+    expect(explained(scenario, { [X]: 2, [FIRST]: 1 })).toMatchObject({
+      verdict: 'unserializable',
+      violated: 'access-serial',
+      holds: 'weak',
+      weakShape: 'S',
+    });
+  });
+
+  it('R: the later store won, and what came before the earlier one was not seen', () => {
+    const scenario = epoch([TWO_VALUES, X, 1, Y, 1], [WRITE_READ, Y, 2, X, FIRST]);
+    expect(explained(scenario, { [Y]: 2, [FIRST]: 0 })).toMatchObject({
+      verdict: 'unserializable',
+      violated: 'access-serial',
+      holds: 'weak',
+      weakShape: 'R',
+    });
+  });
+
+  it('2+2W: of each pair of stores the first one won', () => {
+    const scenario = epoch([TWO_VALUES, X, 1, Y, 2], [TWO_VALUES, Y, 1, X, 2]);
+    expect(explained(scenario, { [X]: 1, [Y]: 1 })).toMatchObject({
+      verdict: 'unserializable',
+      violated: 'access-serial',
+      holds: 'weak',
+      weakShape: '2+2W',
     });
   });
 
