@@ -24,6 +24,7 @@ import type { Io } from '../io.ts';
 import { type JudgedReplay, type ReplayFlags, replayRecording } from '../judged-replay.ts';
 import { openRecordingSource, STANDARD_INPUT } from '../log-source.ts';
 import { integer, list } from '../options.ts';
+import { widthOf } from '../render/explore-finding.ts';
 import { tidyJson } from '../render/json.ts';
 import { printable } from '../render/text.ts';
 import { refuseOverwritingReport, STANDARD_OUTPUT } from '../report-file.ts';
@@ -181,5 +182,5 @@ async function writeReport(io: Io, report: Report, { output, json }: ReportFlags
   if (output !== undefined) fs.writeFileSync(output, renderHtml(report));
   if (json) return io.write(`${tidyJson(report)}\n`);
   const where = output === undefined ? '' : `\n${printable(output)} has the same to look at.\n`;
-  await io.write(`${renderText(report)}${where}`);
+  await io.write(`${renderText(report, widthOf(io))}${where}`);
 }

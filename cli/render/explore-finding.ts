@@ -1,10 +1,12 @@
 /** What is told about a finding: the one line, the words, the accesses. */
 
-import { findOpcode } from '../../src/kernel/index.ts';
+import { type LaneNames, laneAccess, laneRows, laneTable, type TracedAccess } from '../../src/explore/index.ts';
+import { findOpcode, type Kernel } from '../../src/kernel/index.ts';
+import { opcodeName } from '../../src/protocol/index.ts';
+import type { PlacedSlot } from '../../src/record/index.ts';
 import type { Scenario } from '../../src/scenario/index.ts';
 import type { FindingDetails } from '../explore-judging.ts';
 import type { Io } from '../io.ts';
-import { type LaneNames, laneTable } from './lane-table.ts';
 import { plural, wrap } from './text.ts';
 
 const MAX_DIFFERENCES = 6;
@@ -22,8 +24,13 @@ export function findingLines(scenario: Scenario, details: FindingDetails, io: Io
       .slice(0, MAX_DIFFERENCES)
       .map(({ name, seen, nearest }) => `  ${name}: ${seen}; the nearest order of whole slots gives ${nearest}`),
     ...(more > 0 ? [`  and ${plural(more, 'more difference')}`] : []),
-    ...(accesses.length === 0 ? [] : ['', ...laneTable(accesses, laneNames(scenario), width)]),
+    ...(accesses.length === 0 ? [] : ['', ...accessLines(scenario, accesses, io)]),
   ];
+}
+
+/** Accesses as a table, not yet printable. */
+export function accessLines(scenario: Scenario, accesses: readonly TracedAccess[], io: Io): string[] {
+  return laneTable(laneRows(accesses.map(laneAccess)), { names: laneNames(scenario), width: widthOf(io) });
 }
 
 /** Slots by their place in the ring, as `dump` has them. */
@@ -32,12 +39,17 @@ export function laneNames({ slots, kernel }: Scenario): LaneNames {
     short: (record) => String(slots[record].slotIndex),
     long: (record) => {
       const { slotIndex, slot } = slots[record];
-      const args = Array.from(slot.args);
-      while (args.at(-1) === 0) args.pop();
-      const name = findOpcode(kernel, slot.opcode)?.name ?? `0x${slot.opcode.toString(16)}`;
-      return `${slotIndex}: ${name}(${args.join(', ')})`;
+      return `${slotIndex}: ${callText(kernel, slot)}`;
     },
   };
+}
+
+/** `ATOMIC_ADD(1, 170)`: the arguments that the opcode names, and more if they are not 0. */
+export function callText(kernel: Kernel | undefined, { opcode, args }: PlacedSlot['slot']): string {
+  const known = kernel && findOpcode(kernel, opcode);
+  const used = Array.from(args).findLastIndex((word) => word !== 0) + 1;
+  const shown = Array.from(args).slice(0, Math.max(used, known?.argumentNames.length ?? 0));
+  return `${known?.name ?? opcodeName(opcode) ?? `0x${opcode.toString(16)}`}(${shown.join(', ')})`;
 }
 
 /** Characters of a line where data goes to. */

@@ -5,8 +5,7 @@ import type { FindingDetails } from '../explore-judging.ts';
 import type { NamedScenario } from '../explored-scenario.ts';
 import type { Io } from '../io.ts';
 import { accessJson, differencesOf, subjectJson } from './explore.ts';
-import { findingLines, laneNames, widthOf } from './explore-finding.ts';
-import { laneTable } from './lane-table.ts';
+import { accessLines, findingLines } from './explore-finding.ts';
 import { plural, printable } from './text.ts';
 
 export interface ReplayedToken {
@@ -29,7 +28,7 @@ export function renderReplayed(io: Io, { named, run, seriality, details }: Repla
     '',
     ...(seriality === 'not serial'
       ? findingLines(named.scenario, details, io)
-      : laneTable(details.accesses, laneNames(named.scenario), widthOf(io))),
+      : accessLines(named.scenario, details.accesses, io)),
     '',
     ...differencesOf(named.scenario, run.outcome).map(
       ({ name, published, seen }) => `${name}: ${seen}, not ${published} as in the order of publishing`,

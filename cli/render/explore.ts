@@ -60,7 +60,8 @@ export interface Explored {
 /** How an outcome differs from that of the order of publishing. */
 export function differencesOf(scenario: Scenario, outcome: ScenarioOutcome): OutcomeDifference[] {
   const layout = resolveLayout(observationLayoutOf(scenario.kernel));
-  const published = publishedOutcome(scenario);
+  if (!publishedOutcomes.has(scenario)) publishedOutcomes.set(scenario, publishedOutcome(scenario));
+  const published = publishedOutcomes.get(scenario);
   if (published === undefined) return [];
   const ends = (['done', 'pending'] as const)
     .filter((name) => published[name] !== outcome[name])
@@ -81,6 +82,9 @@ export function differencesOf(scenario: Scenario, outcome: ScenarioOutcome): Out
   );
   return [...words, ...ends, ...faultDifference];
 }
+
+/** There may be thousands of outcomes to compare with the one. */
+const publishedOutcomes = new WeakMap<Scenario, ScenarioOutcome | undefined>();
 
 /** Undefined if a slot of the ring is never free again, so that the order of publishing comes to no end. */
 function publishedOutcome(scenario: Scenario): ScenarioOutcome | undefined {
@@ -139,5 +143,6 @@ export function subjectJson({ name, scenario }: NamedScenario): Record<string, u
 
 export function notesOf({ notes, recorded }: NamedScenario, outcomes: readonly FoundOutcome[]): readonly string[] {
   const isMissing = recorded !== undefined && !outcomes.some(({ isRecorded }) => isRecorded);
-  return isMissing ? [...notes, 'what was recorded did not come up in these runs'] : notes;
+  if (!isMissing) return notes;
+  return [...notes, 'what was recorded did not come up in these runs; another --sampler, --memory or --exhaustive may'];
 }

@@ -1,18 +1,19 @@
 /** A reduction as people read it: what is left first, then how it came about. */
 
 import type { Rate } from '../../src/diff/index.ts';
-import type { TracedAccess } from '../../src/explore/index.ts';
-import { findOpcode } from '../../src/kernel/index.ts';
-import { opcodeName } from '../../src/protocol/index.ts';
+import { commonRows, laneRowsBeside, laneTable } from '../../src/explore/index.ts';
 import {
   type LedgerEntry,
   type LogCandidate,
   type Reduction,
   type ScheduleComparison,
+  scenarioOf,
   slotCountOf,
 } from '../../src/reduce/index.ts';
+import type { Scenario } from '../../src/scenario/index.ts';
 import { coloursOf, type Io } from '../io.ts';
 import type { ReducedRecording } from '../reduction.ts';
+import { callText, laneNames, widthOf } from './explore-finding.ts';
 import { table } from './table.ts';
 import { count, percent, plural, printable, printableData } from './text.ts';
 
@@ -31,6 +32,9 @@ export function renderReduction(io: Io, given: ReducedRecording, reduction: Redu
   const reduced = printableData({ ...given, choice: undefined, reduction: undefined });
   const { reproducer } = reduction;
   if (reproducer === undefined) throw new Error('there is nothing to show');
+  const scenario = scenarioOf(reproducer);
+  const schedule =
+    scenario === undefined || given.schedule === undefined ? [] : ['', ...scheduleLines(io, scenario, given.schedule)];
   const lines = [
     ...given.notes.map((note) => `note: ${printable(note)}`),
     `${colours.bold(printable(files.output))}: ${sizeOf(reproducer)}, of ${sizeOf(reduction.original)} in ${printable(given.logPath)}, ${placeOf(reduced)}`,
@@ -46,7 +50,7 @@ export function renderReduction(io: Io, given: ReducedRecording, reduction: Redu
     '',
     ...stageTable(reduction.ledger),
     `${plural(reduction.runs + reduced.searchRuns, 'run')} on ${printable(given.judge.asked)}`,
-    ...(given.schedule === undefined ? [] : ['', ...scheduleLines(given.schedule)]),
+    ...schedule,
     '',
     'to see it again:',
     ...commandsFor(given, reduction, files).map((line) => `  ${printable(line)}`),
@@ -85,12 +89,8 @@ function slotTable({ kernel, epochs }: LogCandidate): string[] {
     let batch = 0;
     for (const [index, { slotIndex, slot }] of slots.entries()) {
       while (index >= batchEnds[batch]) batch += 1;
-      const name = (kernel && findOpcode(kernel, slot.opcode)?.name) ?? opcodeName(slot.opcode);
-      const used = Array.from(slot.args).findLastIndex((word) => word !== 0) + 1;
-      const named = kernel && findOpcode(kernel, slot.opcode)?.argumentNames.length;
-      const args = Array.from(slot.args).slice(0, Math.max(used, Math.min(named ?? 0, slot.args.length)));
-      const what = `${name ?? `0x${slot.opcode.toString(16)}`}(${args.join(', ')})`;
-      rows.push([count(epoch), count(batch), count(slotIndex), String(slot.tenant), printable(what)]);
+      const what = printable(callText(kernel, slot));
+      rows.push([count(epoch), count(batch), count(slotIndex), String(slot.tenant), what]);
     }
   }
   const more = rows.length > MOST_LISTED ? [`and ${plural(rows.length - MOST_LISTED, 'more slot')}`] : [];
@@ -141,35 +141,23 @@ export function commandsFor(
   ];
 }
 
-/** Accesses of a schedule that are listed. */
-const MOST_ACCESSES = 40;
-
-/** The failing order beside the nearest passing one, a row an access; only accesses that others can get in the way of. */
-function scheduleLines(schedule: ScheduleComparison): string[] {
-  const { failing, passing, switches, isFewest, sharedAccesses } = schedule;
-  const [left, right] = [failing, passing ?? []].map((trace) => trace.filter(({ isContended }) => isContended));
+/** The failing order above the nearest passing one; only accesses that slots had to do with each other in. */
+function scheduleLines(io: Io, scenario: Scenario, schedule: ScheduleComparison): string[] {
+  const { failing, passing, switches, isFewest } = schedule;
+  const { left, right } = laneRowsBeside(failing, passing ?? []);
+  const shared = commonRows(left, right);
+  const table = { names: laneNames(scenario), width: widthOf(io) };
   const fewest = isFewest ? 'no schedule that fails has fewer' : 'fewer may do';
-  const rows = Array.from({ length: Math.min(MOST_ACCESSES, Math.max(left.length, right.length)) }, (_, index) => [
-    count(index),
-    accessText(left[index]),
-    index < sharedAccesses ? 'the same' : accessText(right[index]),
-  ]);
-  const more = Math.max(left.length, right.length) - rows.length;
+  const sharedText = shared === 0 ? 'another first access' : `the same for ${plural(shared, 'row')}`;
+  const passes = [`it passes, ${sharedText}:`, ...laneTable(right, { ...table, partsAtRow: shared })];
   return [
-    `on the CPU model: a schedule with ${plural(switches, 'switch').replace(/switchs$/, 'switches')} between lanes; ${fewest}`,
-    ...table(['access', 'it fails', passing === undefined ? 'no run passed' : 'it passes'], rows),
-    ...(more > 0 ? [`and ${plural(more, 'more access').replace(/accesss$/, 'accesses')}`] : []),
-  ];
-}
-
-function accessText(access: TracedAccess | undefined): string {
-  if (access === undefined) return '';
-  const { record, kind, memory, word, found, stored } = access;
-  const values = [
-    ...(found === undefined ? [] : [`found ${found}`]),
-    ...(stored === undefined ? [] : [`left ${stored}`]),
-  ];
-  return printable(`slot ${record}: ${kind} ${memory}[${word}] ${values.join(', ')}`);
+    `on the CPU model: a schedule with ${plural(switches, 'switch', 'switches')} between lanes; ${fewest}`,
+    '',
+    'it fails:',
+    ...laneTable(left, { ...table, partsAtRow: passing === undefined ? undefined : shared }),
+    '',
+    ...(passing === undefined ? ['no run passed'] : passes),
+  ].map(printable);
 }
 
 function testCommand(testFile: string | undefined): string[] {

@@ -1,8 +1,9 @@
 /** Small pieces of text that several commands print. */
 
 import { printable } from '../../src/base/printable.ts';
+import { wrap } from '../../src/base/wrap.ts';
 
-export { printable };
+export { printable, wrap };
 
 /**
  * The same for text of several lines.
@@ -46,17 +47,4 @@ export function percent(share: number): string {
 export function keyValues(pairs: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...pairs.map(([name]) => name.length));
   return pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
-}
-
-/** A paragraph as lines of at most `width` characters, all of them indented. */
-export function wrap(paragraph: string, indent: number, width = 100): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of paragraph.split(' ')) {
-    if (line !== '' && indent + line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((each) => `${' '.repeat(indent)}${each}`);
 }

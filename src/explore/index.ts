@@ -2,6 +2,15 @@
 export { type CountedOutcome, OutcomeCensus } from './census.ts';
 export { TokenError } from './errors.ts';
 export { Explorer, exhaust, exhaustSerial, replayToken, runSerially, sample } from './explorer.ts';
+export {
+  commonRows,
+  type LaneAccess,
+  type LaneRow,
+  laneAccess,
+  laneRows,
+  laneRowsBeside,
+} from './lane-rows.ts';
+export { type LaneNames, laneTable } from './lane-table.ts';
 export { accessesThatMatter } from './meetings.ts';
 export type {
   ExhaustOptions,

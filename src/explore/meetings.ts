@@ -43,6 +43,7 @@ function meet(meetings: Map<string, Meeting>, access: TracedAccess): void {
   if (known.kind !== kind || !isFold) known.kind = undefined;
 }
 
-function placeOf({ memory, word }: TracedAccess): string {
+/** `control[42]`. */
+export function placeOf({ memory, word }: TracedAccess): string {
   return `${memory}[${word}]`;
 }

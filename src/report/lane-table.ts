@@ -1,7 +1,7 @@
 /** Orders of accesses as tables: a column a lane, a row an access, only the words that lanes have to do with each other in. */
 
 import type { AccessRow, Explanation, SlotText } from '../explain/index.ts';
-import { exhaust, type TracedAccess } from '../explore/index.ts';
+import { commonRows, exhaust, laneAccess, laneRows, type LaneRow as Row, type TracedAccess } from '../explore/index.ts';
 import { ControlWord } from '../protocol/index.ts';
 import type { Scenario } from '../scenario/index.ts';
 import type { LaneRow, LaneTable } from './report.ts';
@@ -32,7 +32,7 @@ export function laneTables(scenario: Scenario, explanation: Explanation): LaneTa
   const texts = textsOf(part, explanation);
   const { witness, accesses } = explanation;
   const isInterleaved = witness?.kind === 'accesses' && accesses.length > 0;
-  const failingRows = isInterleaved ? shared(accesses) : undefined;
+  const failingRows = isInterleaved ? laneRows(shared(accesses)) : undefined;
   const words = new Set((failingRows ?? []).map(({ word }) => word));
   const isShown = (word: string) => (failingRows === undefined ? isTelling(part, word) : words.has(word));
   const passingRows = nearestSerial(part, explanation, failingRows, isShown);
@@ -89,15 +89,18 @@ function batchOf({ batchEnds }: Scenario, slot: number): number {
 function nearestSerial(
   part: Part,
   { contradiction }: Explanation,
-  failing: readonly AccessRow[] | undefined,
+  failing: readonly Row[] | undefined,
   isShown: (word: string) => boolean,
-): AccessRow[] | undefined {
+): Row[] | undefined {
   const orders = [
     ...(failing === undefined ? [] : [orderOf(part, failing), orderOf(part, failing.toReversed()).toReversed()]),
     ...(contradiction?.nearestOrder === undefined ? [] : [contradiction.nearestOrder]),
     part.slots,
   ].filter((order) => order.length === part.slots.length && isInBatchOrder(part, order));
-  const traced = orders.map((order) => traceSerially(part, order)?.filter(({ word }) => isShown(word)));
+  const traced = orders.map((order) => {
+    const accesses = traceSerially(part, order);
+    return accesses === undefined ? undefined : laneRows(accesses.filter(({ word }) => isShown(word)));
+  });
   const ranked = traced
     .filter((rows) => rows !== undefined)
     .toSorted((left, right) => commonRows(failing ?? [], right) - commonRows(failing ?? [], left));
@@ -105,7 +108,7 @@ function nearestSerial(
 }
 
 /** Slots by their first row. */
-function orderOf({ slots }: Part, rows: readonly AccessRow[]): readonly number[] {
+function orderOf({ slots }: Part, rows: readonly Row[]): readonly number[] {
   return [...new Set([...rows.map(({ slot }) => slot).filter((slot) => slots.includes(slot)), ...slots])];
 }
 
@@ -120,15 +123,19 @@ function traceSerially({ scenario, slots }: Part, order: readonly number[]): Acc
   const serial: Scenario = { ...scenario, slots: placed, batchEnds: placed.map((_, index) => index + 1) };
   let rows: AccessRow[] | undefined;
   exhaust(serial, { maxRuns: 1, maxSteps: 10_000 }, (run) => {
-    if (!run.isHung) rows = run.trace().flatMap((access) => rowOf(order, access));
+    if (!run.isHung)
+      rows = run
+        .trace()
+        .flatMap(observedAccess)
+        .map((access) => ({ ...access, slot: order[access.slot] }));
     return true;
   });
   return rows;
 }
 
-function rowOf(order: readonly number[], { record, kind, memory, word, found, stored }: TracedAccess): AccessRow[] {
-  if (memory !== 'control' && memory !== 'debug') return [];
-  return [{ slot: order[record], kind, word: `${memory}[${word}]`, read: found, written: stored }];
+/** The ring is nobody's business but the kernel's. */
+function observedAccess(access: TracedAccess): AccessRow[] {
+  return access.memory === 'control' || access.memory === 'debug' ? [laneAccess(access)] : [];
 }
 
 /** Every turn counts itself in words of the protocol; what slots compute is behind them. */
@@ -148,23 +155,6 @@ function shared(rows: readonly AccessRow[]): AccessRow[] {
   return rows.filter(({ word }) => written.has(word) && (isAlone || (touching.get(word)?.size ?? 0) > 1));
 }
 
-/** How many rows two orders begin with in common. */
-function commonRows(left: readonly AccessRow[], right: readonly AccessRow[]): number {
-  const differs = left.findIndex((row, index) => !isSameRow(row, right[index]));
-  return differs < 0 ? left.length : differs;
-}
-
-function isSameRow(left: AccessRow, right: AccessRow | undefined): boolean {
-  return (
-    right !== undefined &&
-    left.slot === right.slot &&
-    left.kind === right.kind &&
-    left.word === right.word &&
-    left.read === right.read &&
-    left.written === right.written
-  );
-}
-
 function textsOf({ slots }: Part, explanation: Explanation): SlotText[] {
   const known = new Map(explanation.slots.map((text) => [text.slot, text]));
   return slots.map(
@@ -175,16 +165,17 @@ function textsOf({ slots }: Part, explanation: Explanation): SlotText[] {
 function tableOf(
   { slots, isConcerned }: Part,
   lanes: readonly SlotText[],
-  rows: readonly AccessRow[],
+  rows: readonly Row[],
   order: LaneTable['order'],
   memory: LaneTable['memory'],
 ): LaneTable {
-  const shown: LaneRow[] = rows.slice(0, MAX_ROWS).map(({ slot, kind, word, read, written }) => ({
+  const shown: LaneRow[] = rows.slice(0, MAX_ROWS).map(({ slot, kind, word, read, written, times }) => ({
     lane: slots.indexOf(slot),
     kind,
     word,
     read,
     written,
+    times,
     isConcerned: isConcerned(word),
   }));
   return { order, memory, lanes, rows: shown, rowsLeftOut: rows.length - shown.length };

@@ -1,6 +1,8 @@
 /** A report as text, for terminals and mails: the same facts in the same order as in the HTML. */
 
 import { printable } from '../base/printable.ts';
+import { wrap } from '../base/wrap.ts';
+import { laneTable } from '../explore/index.ts';
 import type { LaneTable, Report, ReportedEpoch } from './report.ts';
 import {
   backendText,
@@ -13,19 +15,24 @@ import {
   rateText,
   reductionText,
   remediesText,
-  rowText,
   seenByText,
   sourceText,
   tableTitle,
 } from './sentences.ts';
 
-/** The report as lines. Whatever was read from elsewhere has nothing in it that a terminal obeys. */
-export function renderText(report: Report): string {
+const INDENT = '  ';
+
+/**
+ * The report as lines. Whatever was read from elsewhere has nothing in it that a terminal obeys.
+ *
+ * @param width characters that a line of prose or of a table may have. Commands and tokens are never broken.
+ */
+export function renderText(report: Report, width = 100): string {
   const sections = [
-    [report.headline],
-    ...(report.epoch === undefined ? [] : [why(report.epoch), ...orders(report.epoch)]),
-    howOften(report),
-    allEpochs(report),
+    wrap(report.headline, 0, width),
+    ...(report.epoch === undefined ? [] : [why(report.epoch, width), ...orders(report.epoch, width)]),
+    howOften(report, width),
+    allEpochs(report, width),
     seeAgain(report),
     madeSmaller(report),
     hints(report),
@@ -35,65 +42,73 @@ export function renderText(report: Report): string {
   return `${lines.slice(0, -1).map(printable).join('\n')}\n`;
 }
 
-function why({ explanation, divergence, outcomes, epoch }: ReportedEpoch): string[] {
-  const lines = (explanation?.argument ?? []).map((sentence) => `  ${sentence}`);
+function why({ explanation, divergence, outcomes, epoch }: ReportedEpoch, width: number): string[] {
+  const lines = (explanation?.argument ?? []).flatMap((sentence) => wrap(sentence, 2, width));
   if (divergence !== undefined) {
     const { where, seen, backend, replica, expected, comparedWith } = divergence;
-    lines.push(
-      `  First difference: ${where} is ${seen} on ${backend} (replica ${replica}), and ${expected} in ${sourceText(comparedWith)}.`,
-    );
+    const first = `First difference: ${where} is ${seen} on ${backend} (replica ${replica}), and ${expected} in ${sourceText(comparedWith)}.`;
+    lines.push(...wrap(first, 2, width));
   }
   const order = explanation?.serialOrder;
-  if (order !== undefined && explanation?.isPublishOrder === false) lines.push(`  The order: ${order.join(', ')}`);
+  if (order !== undefined && explanation?.isPublishOrder === false) {
+    lines.push(...wrap(`The order: ${order.join(', ')}`, 2, width));
+  }
   if (outcomes.length < 2) return lines;
   return [
     ...lines,
     '',
     `What was seen of epoch ${epoch}:`,
-    ...outcomes.map((outcome) => `  ${outcome.seenBy.map(seenByText).join('; ')}: ${outcomeText(outcome)}`),
+    ...outcomes.flatMap((outcome) => {
+      const [first, ...rest] = wrap(`${outcome.seenBy.map(seenByText).join('; ')}: ${outcomeText(outcome)}`, 4, width);
+      return [first.slice(2), ...rest];
+    }),
   ];
 }
 
-function orders({ failing, passing, partsAtRow }: ReportedEpoch): string[][] {
+function orders({ failing, passing, partsAtRow }: ReportedEpoch, width: number): string[][] {
   return [
-    ...(failing === undefined ? [] : [tableLines(failing, true, partsAtRow)]),
-    ...(passing === undefined ? [] : [tableLines(passing, false, partsAtRow)]),
+    ...(failing === undefined ? [] : [tableLines(failing, true, partsAtRow, width)]),
+    ...(passing === undefined ? [] : [tableLines(passing, false, partsAtRow, width)]),
   ];
 }
 
-function tableLines(table: LaneTable, isFailing: boolean, partsAtRow: number | undefined): string[] {
+function tableLines(table: LaneTable, isFailing: boolean, partsAtRow: number | undefined, width: number): string[] {
   const { lanes, rows, rowsLeftOut } = table;
-  const width = String(rows.length).length;
+  const names = {
+    long: (lane: number) => `slot ${lanes[lane].slot}: ${lanes[lane].text}`,
+    short: (lane: number) => String(lanes[lane].slot),
+  };
+  const drawn = laneTable(
+    rows.map((row) => ({ ...row, slot: row.lane })),
+    { names, width: width - INDENT.length, partsAtRow },
+  );
   return [
     `${tableTitle(table, isFailing)}:`,
-    ...rows.flatMap((row, index) => [
-      ...(index === partsAtRow ? [`  ${'-'.repeat(width)} from here on the orders differ`] : []),
-      `  ${String(index + 1).padStart(width)} slot ${lanes[row.lane].slot}: ${rowText(row)}${row.isConcerned ? ' *' : ''}`,
-    ]),
-    ...(rowsLeftOut > 0 ? [`  ${plural(rowsLeftOut, 'more row')} not shown`] : []),
+    ...drawn.map((line) => `${INDENT}${line}`),
+    ...(rowsLeftOut > 0 ? [`${INDENT}${plural(rowsLeftOut, 'more row')} not shown`] : []),
   ];
 }
 
-function howOften({ backends, oddOneOut, epoch }: Report): string[] {
+function howOften({ backends, oddOneOut, epoch }: Report, width: number): string[] {
   return [
     ...(backends.length === 0 ? [] : ['How often replicas differ:']),
     ...backends.flatMap((backend) => [
       ...(backend.divergedInEpoch === undefined || epoch === undefined
         ? []
         : [`  ${backend.backend}, in epoch ${epoch.epoch}: ${rateText(backend.divergedInEpoch)}`]),
-      `  ${backend.backend}, anywhere: ${rateText(backend.diverged)} (${backendText(backend)})`,
+      ...wrap(`${backend.backend}, anywhere: ${rateText(backend.diverged)} (${backendText(backend)})`, 2, width),
     ]),
     ...(oddOneOut === undefined
       ? []
-      : [`  odd one out: ${oddOneOut.source}; ${oddOneOut.others.join(' and ')} agree with each other`]),
+      : wrap(`odd one out: ${oddOneOut.source}; ${oddOneOut.others.join(' and ')} agree with each other`, 2, width)),
   ];
 }
 
-function allEpochs({ epochs, comparedWith }: Report): string[] {
+function allEpochs({ epochs, comparedWith }: Report, width: number): string[] {
   const diverging = epochsText(epochs.stretches, 'diverge');
   const unknown = epochsText(epochs.stretches, 'unknown');
   return [
-    `${overviewText(epochs, comparedWith)}.`,
+    ...wrap(`${overviewText(epochs, comparedWith)}.`, 0, width),
     ...(diverging === undefined ? [] : [`  diverging: ${diverging}`]),
     ...(unknown === undefined ? [] : [`  not to be judged: ${unknown}`]),
   ];

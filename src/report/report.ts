@@ -138,6 +138,8 @@ export interface LaneRow {
   readonly word: string;
   readonly read: number | undefined;
   readonly written: number | undefined;
+  /** How often: a lane that waits loads one word again and again, and that is one row as long as it finds the same. */
+  readonly times: number;
   /** The word is one that the contradiction is about. */
   readonly isConcerned: boolean;
 }

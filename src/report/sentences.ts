@@ -96,17 +96,15 @@ export function outcomeText({ explained }: ReportedOutcome): string {
 }
 
 /** What a lane does in a row: `load control[170] → 3`, `add control[170] 3 → 4`. */
-export function rowText({ kind, word, read, written }: LaneRow): string {
-  return `${kindText(kind)} ${word} ${valuesText({ read, written })}`;
-}
 
 export function kindText(kind: string): string {
   return kind === 'compareExchange' ? 'compare-exchange' : kind;
 }
 
-export function valuesText({ read, written }: Pick<LaneRow, 'read' | 'written'>): string {
+export function valuesText({ read, written, times }: Pick<LaneRow, 'read' | 'written' | 'times'>): string {
   if (read === undefined) return written === undefined ? '' : `← ${written}`;
-  return written === undefined ? `→ ${read}` : `${read} → ${written}`;
+  const often = times === 1 ? '' : `, ${countText(times)} times`;
+  return written === undefined ? `→ ${read}${often}` : `${read} → ${written}`;
 }
 
 export function tableTitle({ order, memory }: LaneTable, isFailing: boolean): string {

@@ -59,6 +59,13 @@ describe('vrrl explore', () => {
     expect((await vrrl(['explore', ...argv])).out).toContain('(--max-accesses)');
   });
 
+  test.each([[60], [100], [160]])('keeps outcomes within %i columns', async (columns) => {
+    const { out } = await vrrl(['explore', '--slots', folder.at('torn.jsonl'), '--exhaustive'], { columns });
+    const lines = out.split('tokens, each')[0].split('\n').slice(3);
+    expect(lines.filter((line) => line.length > columns)).toEqual([]);
+    expect(lines.join('\n')).toMatch(/control\[17\d\]: \d, not \d/);
+  });
+
   test('prints the accesses of a token, a column a lane', async () => {
     const { json } = await exploreJson(['--slots', folder.at('torn.jsonl'), '--runs', '50']);
     const { out } = await vrrl(['explore', '--slots', folder.at('torn.jsonl'), '--token', json.outcomes[0].token]);

@@ -10,6 +10,8 @@ export interface FakeOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether standard output is a terminal. Standard error never is: a progress bar would write to the real one. */
   readonly terminal?: boolean;
+  /** Characters of its lines. Default: nobody knows. */
+  readonly columns?: number;
   /** Told what goes to standard output, as it goes. */
   readonly onWrite?: (text: string) => void;
 }
@@ -45,6 +47,7 @@ export async function vrrl(argv: readonly string[], options: FakeOptions = {}): 
     env: options.env ?? {},
     writesToTerminal: options.terminal === true,
     notesToTerminal: false,
+    ...(options.columns === undefined ? {} : { columns: options.columns }),
   };
   const exitCode = await runCli(argv, io);
   const run = { exitCode, out: out.join(''), err: err.join(''), bytes: Buffer.concat(pieces) };

@@ -49,7 +49,7 @@ describe('the HTML', () => {
       .replaceAll('&#39;', "'")
       .replaceAll('&gt;', '>')
       .replaceAll('&amp;', '&');
-    const text = renderText(report);
+    const text = renderText(report, Number.POSITIVE_INFINITY);
     const facts = [
       report.headline,
       ...report.epoch!.explanation!.argument,
@@ -66,6 +66,13 @@ describe('the HTML', () => {
       expect(text).toContain(fact);
       expect(page).toContain(fact);
     }
+  });
+
+  test('the text keeps to the width of a terminal, but for what must not be broken', async () => {
+    const report = await lostUpdate();
+    const prose = renderText(report, 60).split('To see it again:')[0];
+    expect(prose.split('\n').filter((line) => line.length > 60)).toEqual([]);
+    expect(prose).toContain('from here on the orders differ');
   });
 
   test('the data is as the schema says', async () => {
