@@ -29,14 +29,15 @@ import { tidyJson } from '../render/json.ts';
 
 const AFTER_HELP = `
 Without --epoch it looks for the first epoch that the order of publishing does not explain, and explains that one.
-With --backend the epoch is replayed from its recorded state, and each different outcome is explained.
+With --backend epochs are replayed from their recorded states; of the one named, or the first of which something comes
+out that the order of publishing does not explain, each different outcome is explained.
 A kernel that vrrl does not know is explained by a model, a module that exports apply(state, slot).
 Exit codes: 0 serializable, 1 not, 3 unknown, 4 a backend failed. docs/explaining.md says what is meant by that.
 
 Examples:
   $ vrrl explain run.vrrl
   $ vrrl explain run.vrrl --epoch 17 --json
-  $ vrrl explain run.vrrl --epoch 17 --backend threads --replicas 1000
+  $ vrrl explain run.vrrl --backend threads --replicas 1000
   $ vrrl explain theirs.vrrl --model their-slots.mjs`;
 
 interface ExplainFlags {
@@ -64,9 +65,9 @@ export const addExplain: AddCommand = (program, context) => {
     )
     .option('--kernel <file>', 'a module whose default export is a kernel, or one in JSON; default: the recorded one')
     .option('--model <file>', 'a module that exports apply(state, slot), for a kernel that vrrl does not know')
-    .option('--backend <name>', 'replay the epoch on this backend and explain what comes out')
+    .option('--backend <name>', 'replay epochs on this backend and explain what comes out')
     .option('--adapter <name>', ADAPTER_HELP)
-    .option('--replicas <n>', 'how often to replay it', integer(1, 10_000_000), 100)
+    .option('--replicas <n>', 'how often to replay each', integer(1, 10_000_000), 100)
     .option('--seed <n>', "seed of the lanes' shuffling", integer(0, 0xffff_ffff))
     .option('--max-nodes <n>', 'states of serial orders to look at', integer(0, 1_000_000_000), DEFAULT_NODES)
     .option('--max-runs <n>', 'interleavings of accesses to look at', integer(1, 1_000_000_000), DEFAULT_RUNS)
@@ -157,6 +158,7 @@ function isJudgeable({ problems, recorded }: RecordedScenario): boolean {
   return problems.length <= (recorded !== undefined && recorded.faults.length > 0 ? 1 : 0);
 }
 
+/** The first epoch of which a replay came out as the order of publishing does not give it, with all that came out of it. */
 async function explainReplays(
   { io }: CommandContext,
   plan: ReplayPlan,
@@ -166,29 +168,27 @@ async function explainReplays(
   notes: readonly string[],
 ): Promise<ExplainedEpoch> {
   const name = flags.backend ?? '';
-  const [epoch] = epochs;
-  if (flags.epoch === undefined || epoch === undefined) {
-    throw new InputError('--backend replays one epoch', 'name it with --epoch N.');
-  }
-  const { scenario, problems } = scenarioOfEpoch(plan, epoch, kernel);
-  if (scenario === undefined) {
-    return {
-      epoch: epoch.ordinal,
-      lookedAt: 1,
-      unknown: [`epoch ${epoch.ordinal}: ${problems.join('; ')}`],
-      notes,
-      outcomes: [],
-    };
-  }
+  const unknown: string[] = [];
+  let lookedAt = 0;
   const backend = await (await backendFactory(name, kernel, flags, io.note))();
   try {
-    const seen = await replayed(backend, scenario, flags.replicas);
-    const outcomes = seen.map(({ outcome, count }) => ({
-      source: name,
-      count,
-      explanation: explain(scenario, outcome, flags),
-    }));
-    return { epoch: epoch.ordinal, lookedAt: 1, unknown: [], notes, outcomes };
+    for (const epoch of epochs) {
+      const { scenario, problems } = scenarioOfEpoch(plan, epoch, kernel);
+      lookedAt += 1;
+      if (scenario === undefined) {
+        unknown.push(`epoch ${epoch.ordinal}: ${problems.join('; ')}`);
+        continue;
+      }
+      const seen = await replayed(backend, scenario, flags.replicas);
+      if (flags.epoch === undefined && seen.every(({ outcome }) => isGivenByPublishing(scenario, outcome))) continue;
+      const outcomes = seen.map(({ outcome, count }) => ({
+        source: name,
+        count,
+        explanation: explain(scenario, outcome, flags),
+      }));
+      return { epoch: epoch.ordinal, lookedAt, unknown, notes, outcomes };
+    }
+    return { epoch: undefined, lookedAt, unknown, notes, outcomes: [] };
   } finally {
     await backend.stop();
   }

@@ -34,7 +34,7 @@ export function renderExplained(io: Io, logPath: string, explained: ExplainedEpo
     ...(outcomes.length === 0 ? [nothingToExplain(printable(logPath), lookedAt, unknown.length)] : []),
     ...outcomes.flatMap((outcome, index) => [
       ...(index > 0 ? [''] : []),
-      ...renderOutcome(`epoch ${epoch ?? '?'}`, outcome, colours, io.columns ?? DEFAULT_COLUMNS),
+      ...renderOutcome(`epoch ${epoch ?? '?'}`, outcome, colours, io.columns),
     ]),
     ...(unknown.length > 0 ? ['', 'not explained:', ...shownUnknown.map((text) => `  ${text}`)] : []),
     ...(unknown.length > MAX_UNKNOWN ? [`  and ${plural(unknown.length - MAX_UNKNOWN, 'more epoch')}`] : []),
@@ -47,6 +47,8 @@ const MAX_SLOTS = 16;
 /** Numbers of slots that are listed in one place. */
 const MAX_NUMBERS = 16;
 const DEFAULT_COLUMNS = 80;
+/** Longer lines of prose are hard to read. */
+const MOST_COLUMNS = 100;
 
 function nothingToExplain(log: string, lookedAt: number, unknown: number): string {
   if (unknown > 0 && unknown === lookedAt) return `${log}: none of ${plural(lookedAt, 'epoch')} can be explained`;
@@ -58,7 +60,7 @@ function renderOutcome(
   where: string,
   { source, count: seen, explanation }: ExplainedOutcome,
   colours: Colours,
-  columns: number,
+  columns: number | undefined,
 ): string[] {
   const { verdict, summary, argument, notKnown, assumed, violated, holds } = explanation;
   const paint = { serializable: colours.green, unserializable: colours.red, unknown: colours.yellow }[verdict];
@@ -67,16 +69,31 @@ function renderOutcome(
   const level =
     violated === undefined ? [] : [`  violated: ${violated}${holds === undefined ? '' : `; holds: ${holds}`}`];
   return [
-    `${where} (${often}): ${colours.bold(paint(verdict))}: ${summary}`,
+    ...headline(`${where} (${often}): ${verdict}: ${summary}`, columns).map((line) =>
+      line.replace(`): ${verdict}:`, `): ${colours.bold(paint(verdict))}:`),
+    ),
     ...level,
-    ...(argument.length > 0 ? ['', ...argument.flatMap((sentence) => wrap(sentence, 2))] : []),
+    ...(argument.length > 0 ? ['', ...argument.flatMap((sentence) => wrap(sentence, 2, widthFor(columns)))] : []),
     ...renderSlots(explanation),
-    ...renderAccesses(explanation, columns),
+    ...renderAccesses(explanation, columns ?? DEFAULT_COLUMNS),
     ...renderWitness(explanation),
-    ...assumed.map((text) => `  assumed: ${text}`),
-    ...notKnown.map((text) => `  not known: ${text}`),
-    `  tried: ${plural(explanation.nodes, 'state')} of serial orders, ${plural(explanation.runs, 'interleaving')} of accesses`,
+    ...[
+      ...assumed.map((text) => `assumed: ${text}`),
+      ...notKnown.map((text) => `not known: ${text}`),
+      `tried: ${plural(explanation.nodes, 'state')} of serial orders, ${plural(explanation.runs, 'interleaving')} of accesses`,
+    ].flatMap((text) => wrap(text, 2, columns)),
   ];
+}
+
+/** One line for programs that look for lines, however long; on a terminal as many as it takes, the later ones set in. */
+function headline(text: string, columns: number | undefined): string[] {
+  if (columns === undefined) return [text];
+  const [first, ...rest] = wrap(text, 0, columns);
+  return rest.length === 0 ? [first] : [first, ...wrap(rest.join(' '), 2, columns)];
+}
+
+function widthFor(columns: number | undefined): number {
+  return Math.min(MOST_COLUMNS, columns ?? MOST_COLUMNS);
 }
 
 function renderSlots({ slots, violated }: Explanation): string[] {

@@ -21,6 +21,13 @@ export interface ModelSlot {
 /** What a whole slot does, by itself. */
 export interface SlotModel {
   /**
+   * Optional: makes of the words that were observed before an epoch the state that it starts from, such as a journal that
+   * observing takes away.
+   *
+   * @param state the observed words, area after area; changed in place.
+   */
+  begin?(state: Uint32Array): void;
+  /**
    * Does to the state what the slot does.
    *
    * @param state the observed words, area after area; changed in place.
@@ -93,26 +100,22 @@ class StateModel implements SerialModel {
   readonly #model: SlotModel;
   readonly #epoch: ModelledEpoch;
   readonly #slots: readonly ModelSlot[];
-  #states: Uint32Array[];
+  readonly #states: Uint32Array[];
 
   constructor(model: SlotModel, epoch: ModelledEpoch) {
     this.#model = model;
     this.#epoch = epoch;
     this.#slots = epoch.slots.map(modelSlot);
-    this.#states = [epoch.initial];
+    const initial = epoch.initial.slice();
+    told(() => model.begin?.(initial), 'at the beginning of an epoch', 'let begin(state) change the state in place.');
+    this.#states = [initial];
     this.operationCount = epoch.slots.length;
   }
 
   apply(operation: number): boolean {
     const state = this.#state().slice();
-    try {
-      this.#model.apply(state, this.#slots[operation]);
-    } catch (cause) {
-      if (cause instanceof VrrlError) throw cause;
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      const fix = 'let apply(state, slot) change the state in place for every slot of the log.';
-      throw new InputError(`the model threw at slot ${operation}: ${reason}`, fix, { cause });
-    }
+    const fix = 'let apply(state, slot) change the state in place for every slot of the log.';
+    told(() => this.#model.apply(state, this.#slots[operation]), `at slot ${operation}`, fix);
     this.#states.push(state);
     return true;
   }
@@ -143,9 +146,9 @@ class StateModel implements SerialModel {
 
   /** What an order that begins with the longest prefix gives, as sentences. */
   nearest(longest: readonly number[]): string[] {
-    const { slots, layout, initial, seen } = this.#epoch;
+    const { slots, layout, seen } = this.#epoch;
     const rest = [...slots.keys()].filter((slot) => !longest.includes(slot));
-    this.#states = [initial];
+    this.#states.length = 1;
     for (const slot of [...longest, ...rest].sort((a, b) => this.#batchOf(a) - this.#batchOf(b))) this.apply(slot);
     const { differences } = compareSnapshots(layout, this.#state(), seen);
     const words = differences.flatMap((difference) => (difference.kind === 'words' ? difference.words : []));
@@ -160,6 +163,17 @@ class StateModel implements SerialModel {
 
   #state(): Uint32Array {
     return this.#states[this.#states.length - 1];
+  }
+}
+
+/** Calls a model; whatever it throws is told as its fault. */
+function told(call: () => void, where: string, fix: string): void {
+  try {
+    call();
+  } catch (cause) {
+    if (cause instanceof VrrlError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new InputError(`the model threw ${where}: ${reason}`, fix, { cause });
   }
 }
 

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Recorder } from '../../cli/recorder.ts';
 import { type Backend, ReferenceBackend } from '../../src/backend/index.ts';
@@ -132,6 +133,43 @@ describe('vrrl explain', () => {
     expect(json).toMatchObject({ outcomes: [{ source: 'reference', count: 5, verdict: 'serializable' }] });
   });
 
+  test('replays epoch after epoch until one needs explaining', async () => {
+    const backend = (name: string) => ['explain', folder.at('sound.vrrl'), '--backend', name, '--json'];
+    const calm = await vrrlJson([...backend('reference'), '--replicas', '2']);
+    expectValid('explain', calm.json);
+    expect(calm).toMatchObject({ exitCode: 0, json: { epochsLookedAt: 3, outcomes: [] } });
+    // Stores to one word, in another order each time.
+    const { exitCode, json } = await vrrlJson([...backend('threads'), '--replicas', '50', '--seed', '1']);
+    expectValid('explain', json);
+    expect({ exitCode, json }).toMatchObject({ exitCode: 0, json: { epoch: 0, epochsLookedAt: 1 } });
+    const { outcomes } = json as { outcomes: { witness: { isPublishOrder: boolean } }[] };
+    expect(outcomes.some(({ witness }) => !witness.isPublishOrder)).toBe(true);
+  });
+
+  test('fits the terminal, and leaves one line to programs', async () => {
+    const { out } = await vrrl(['explain', folder.at('lost.vrrl')], { columns: 60 });
+    const prose = out.split('\n').filter((line) => !line.startsWith('    '));
+    for (const line of prose) expect(line.length, line).toBeLessThanOrEqual(60);
+    const piped = await vrrl(['explain', folder.at('lost.vrrl')]);
+    expect(piped.out.split('\n')[0]).toMatch(/^epoch 0 .*: unserializable: .*lost update/);
+    expect(out.replaceAll(/\s+/g, ' ')).toContain(piped.out.split('\n')[0]);
+  });
+
+  test("explains the example of somebody else's runtime by its model", async () => {
+    const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
+    const model = ['--model', example('stack-machine-model.mjs')];
+    const jobs = ['--slots', example('stack-machine-jobs.jsonl')];
+    const [sound, racy] = [folder.at('jobs.vrrl'), folder.at('racy-jobs.vrrl')];
+    await vrrl(['record', '--backend', example('stack-machine-backend.mjs'), ...jobs, sound]);
+    expect(await vrrl(['explain', sound, ...model])).toMatchObject({ exitCode: 0 });
+    await vrrl(['record', '--backend', example('racy-stack-machine-backend.mjs'), ...jobs, racy]);
+    const { exitCode, out } = await vrrl(['explain', racy, ...model]);
+    expect(exitCode).toBe(1);
+    expect(out).toContain('by the model, no order of its 10 slots gives what was seen');
+    // Additions of 5 and 6, of which the second is lost.
+    expect(out).toContain('An order that was tried gives registers[2] = 11, and 5 was seen.');
+  });
+
   test('goes by a model where the kernel is not known', async () => {
     const file = folder.at('model.mjs');
     writeFileSync(
@@ -146,7 +184,6 @@ describe('vrrl explain', () => {
 
   test.each([
     [['--epoch', '9'], 'name one from 0 to 2'],
-    [['--backend', 'reference'], 'name it with --epoch N'],
     [['--model', 'nowhere.mjs'], 'there is no file'],
   ])('%j is refused', async (argv, what) => {
     const { exitCode, err } = await vrrl(['explain', folder.at('sound.vrrl'), ...argv]);
