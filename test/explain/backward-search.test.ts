@@ -38,6 +38,31 @@ describe('the search from the end', () => {
     );
   });
 
+  it('and for slots that copy from word to word, in one batch and in several', () => {
+    const told = fc.record({
+      seed: fc.nat(),
+      words: fc.integer({ min: 2, max: 4 }),
+      copies: fc.constantFrom(0.2, 0.4, 0.7),
+      isBroken: fc.boolean(),
+      firstBatch: fc.integer({ min: 1, max: 7 }),
+    });
+    fc.assert(
+      fc.property(told, ({ firstBatch, ...options }) => {
+        // The most that the search from the front is asked first.
+        const { scenario, outcome } = contendedEpoch({ slots: 7, ...options });
+        const batched = { ...scenario, batchEnds: [...new Set([firstBatch, 7])] };
+        const analysis = analyseEpoch(batched);
+        const machine = new SlotMachine(scenario.kernel, scenario.slots);
+        for (const component of analysis.components) {
+          const question = questionOf(analysis, outcome, component);
+          const backward = answerBackward(question, 1_000_000);
+          expect(backward?.verdict).toBe(answerSerially(question, machine, new Budget(1_000_000, 1)).verdict);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
   it('follows as many slots as it takes on, each of which says which one came before it', () => {
     const count = 1_000;
     const ticket = opcode('TICKET', 0x4000_0000, ['result'], ($, result) => {
