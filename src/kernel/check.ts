@@ -412,3 +412,8 @@ const SIGNATURES: ReadonlyMap<string, Signature> = new Map<BinaryOperator, Signa
   ['both', LOGICAL],
   ['either', LOGICAL],
 ]);
+
+/** The type of what an operator of a checked kernel gives. */
+export function typeGivenBy(operator: BinaryOperator): Type {
+  return SIGNATURES.get(operator)!.to;
+}

@@ -13,6 +13,7 @@
 
 import { WORD_BYTES } from '../base/words.ts';
 import { SLOT_WORDS, SlotStatus, SlotWord } from '../protocol/index.ts';
+import { typeGivenBy } from './check.ts';
 import { type KernelDefinition, memoriesOf } from './definition.ts';
 import { FaultReason, FaultSites, faultWord } from './fault-sites.ts';
 import {
@@ -488,21 +489,6 @@ function localCount(statements: readonly Statement[]): number {
   return places.size;
 }
 
-const NUMERIC: ReadonlySet<string> = new Set([
-  'add',
-  'subtract',
-  'multiply',
-  'divide',
-  'remainder',
-  'and',
-  'or',
-  'xor',
-  'shiftLeft',
-  'shiftRight',
-  'minimum',
-  'maximum',
-]);
-
 function isBoolean(expression: Expression, places: ReadonlyMap<string, LocalPlace>): boolean {
   switch (expression.kind) {
     case 'constant':
@@ -515,6 +501,6 @@ function isBoolean(expression: Expression, places: ReadonlyMap<string, LocalPlac
     case 'select':
       return isBoolean(expression.whenTrue, places);
     case 'binary':
-      return !NUMERIC.has(expression.operator);
+      return typeGivenBy(expression.operator) === 'bool';
   }
 }
