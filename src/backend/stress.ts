@@ -31,6 +31,11 @@ const LIMITS = {
   /** Words between two scratch lines, and how many lines there are. */
   stressStride: [1, 128],
   stressLines: [1, 512],
+  /**
+   * Instances that are served at once, at most; 0 is as many as there is room for. Isolated replays only: what has one
+   * epoch to itself is spread over a device as that epoch is laid out.
+   */
+  mostInstances: [0, 16_384],
 } as const;
 
 export type StressName = keyof typeof LIMITS;
@@ -56,6 +61,7 @@ export const NO_STRESS: CheckedStress = {
   stressPattern: 0,
   stressStride: 1,
   stressLines: 1,
+  mostInstances: 0,
 };
 
 /**

@@ -219,7 +219,7 @@ export class DeviceProgram implements LoadedProgram {
     const stress = checkedStress(options.stress);
     const shape = options.shape ?? 'wide';
     const pipelines = await this.#pipelinesFor(shape, options.mode, stress.lanes);
-    const { instanceCount, waveSize } = this.#sizes(options);
+    const { instanceCount, waveSize } = this.#sizes(options, stress);
     const space = this.#spaceFor(instanceCount);
     const flags = new FlagCounts();
     let epochsRun = 0;
@@ -293,18 +293,22 @@ export class DeviceProgram implements LoadedProgram {
   }
 
   /** How many memories there are, and how many replicas a wave has. Isolated ones are not bounded by their memory. */
-  #sizes({ mode, replicas }: ProgramRunOptions): { instanceCount: number; waveSize: number } {
-    const most = mostBytesBound(this.#device);
-    const bytes = Math.min(most, this.#options.memoryBytes) - SCRATCH_WORDS * WORD_BYTES;
+  #sizes(
+    { mode, replicas }: ProgramRunOptions,
+    { mostInstances }: CheckedStress,
+  ): { instanceCount: number; waveSize: number } {
+    const mostBytes = mostBytesBound(this.#device);
+    const bytes = Math.min(mostBytes, this.#options.memoryBytes) - SCRATCH_WORDS * WORD_BYTES;
     const fitting = Math.max(1, Math.floor(bytes / this.#instanceBytes));
     if (mode === 'chained') {
       const instanceCount = Math.min(fitting, replicas);
       return { instanceCount, waveSize: instanceCount };
     }
     const epochCount = Math.max(1, this.#head.epochCount);
-    const instanceCount = Math.min(fitting, replicas * epochCount, MAX_ISOLATED_INSTANCES);
+    const most = mostInstances === 0 ? MAX_ISOLATED_INSTANCES : mostInstances;
+    const instanceCount = Math.min(fitting, replicas * epochCount, most);
     // Each has a few words of its own.
-    const counted = Math.floor(most / (REPLICA_WORDS * WORD_BYTES));
+    const counted = Math.floor(mostBytes / (REPLICA_WORDS * WORD_BYTES));
     return { instanceCount, waveSize: Math.max(1, Math.min(counted, Math.floor(MAX_TASKS / epochCount))) };
   }
 

@@ -100,7 +100,9 @@ export class DeviceSearch {
     if (known !== undefined) return known;
     const controls: Controls = new Map();
     this.#controls.set(key, controls);
-    const runs = Object.fromEntries(LAYOUTS.map((layout) => [layout, this.#share]));
+    const runs = Object.fromEntries(
+      LAYOUTS.filter((layout) => layout !== 'lone').map((layout) => [layout, this.#share]),
+    );
     await this.#learn(mutant, sound, controls, runs, new Stopwatch(this.#options.seconds));
     return controls;
   }

@@ -69,6 +69,24 @@ function preemption(roles: number, random: RandomWords): number[] {
   return pauses;
 }
 
+/**
+ * The first of the roles stops at one of its accesses for as long as there is, the others begin at once or, every other
+ * time, one after the other: threads that share the workgroups of a dispatch begin tens of microseconds apart.
+ */
+export function drawLongPauses(
+  slots: readonly RoleSlot[],
+  roles: readonly number[],
+  random: RandomWords,
+): SlotRequest[] {
+  const step = random.below(2) * (MOST_PAUSE_TURNS / 2 / roles.length);
+  const pauses = new Array<number>(roles.length).fill(0);
+  for (const [rank, role] of roles.entries()) {
+    pauses[role] =
+      rank === 0 ? pauseArgument(random.next(), MOST_PAUSE_TURNS) : pauseArgument(FIRST_ACCESS, rank * step);
+  }
+  return slots.map(({ slot, role }) => pausingSlot(slot, pauses[role]));
+}
+
 /** Powers of two: what counts is the order of magnitude. */
 function drawnPause(random: RandomWords): number {
   return pauseArgument(random.next(), 2 ** (1 + random.below(Math.log2(MOST_PAUSE_TURNS))));

@@ -21,3 +21,9 @@ export function stressOfRound(word: number, round: number): StressSettings {
   if (round % WILD_ROUND === WILD_ROUND - 1) return drawn;
   return { ...drawn, shuffleGroups: 0, stressGroups: Math.min(drawn.stressGroups ?? 0, FEW_GROUPS) };
 }
+
+/** The same for races that have a dispatch to themselves, a workgroup a slot: what moves slots is left out. */
+export function aloneUnder(settings: StressSettings): StressSettings {
+  const stressGroups = 0;
+  return { ...settings, mostInstances: 1, lanes: 1, shuffleLanes: 0, shuffleGroups: 0, stressGroups };
+}

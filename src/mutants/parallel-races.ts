@@ -10,7 +10,7 @@ import type { RandomWords } from '../base/random.ts';
 import type { SlotRequest } from '../record/index.ts';
 import { PLACES } from './base-kernel.ts';
 import type { Mutant } from './catalogue.ts';
-import { drawPauses, PAUSING, type RoleSlot } from './drawn-pauses.ts';
+import { drawLongPauses, drawPauses, PAUSING, type RoleSlot } from './drawn-pauses.ts';
 import { type PlacedRace, placeRaces } from './races.ts';
 
 /**
@@ -18,12 +18,14 @@ import { type PlacedRace, placeRaces } from './races.ts';
  * - `dense`: few, the slots of each beside each other. Often an epoch comes out as recorded, so that one that does not
  *   stands out.
  * - `spread`: many, their slots apart in most epochs. Each has another chance to meet.
+ * - `lone`: one or two, with a dispatch to themselves and a workgroup a slot. A CPU that stands in for a device runs as
+ *   many workgroups at once as it has cores; so those that run at once have to be of one race.
  */
-export const LAYOUTS = ['dense', 'spread'] as const;
+export const LAYOUTS = ['dense', 'spread', 'lone'] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
 /** Races of an epoch, at most. */
-const RACES: Readonly<Record<Layout, number>> = { dense: 4, spread: 64 };
+const RACES: Readonly<Record<Layout, number>> = { dense: 4, spread: 64, lone: 2 };
 const MOST_SLOTS_OF_RACE = 4;
 /** Lanes of a workgroup without stress. */
 const LANES_TOGETHER = 16;
@@ -52,6 +54,7 @@ export interface ParallelEpoch {
 /** Epochs of one log: the same for all mutants of a race. Each is to begin with the memory of a fresh kernel. */
 export function parallelEpochs(mutant: Mutant, layout: Layout, random: RandomWords): ParallelEpoch[] {
   const count = Math.min(RACES[layout], mutant.race.mostBeside ?? RACES[layout]);
+  if (layout === 'lone') return loneEpochs(mutant, random);
   return Array.from({ length: PARALLEL_EPOCHS }, (_, epoch) => {
     const races = placeRaces(mutant, random, 0, count);
     const placement = layout === 'dense' ? 'beside' : PLACEMENTS[epoch % PLACEMENTS.length];
@@ -60,6 +63,37 @@ export function parallelEpochs(mutant: Mutant, layout: Layout, random: RandomWor
     const roles = inPlacement(races, placement, random);
     return { races, slots: drawPauses(roles, pausing, together, random) };
   });
+}
+
+/**
+ * In half of the logs an epoch is one race. In the others it is two, and what pauses in either runs beside the others of
+ * its race if two threads share the workgroups: in turns, as SwiftShader deals them out, or half each, as llvmpipe does.
+ */
+function loneEpochs(mutant: Mutant, random: RandomWords): ParallelEpoch[] {
+  const count = 1 + random.below(RACES.lone);
+  return Array.from({ length: PARALLEL_EPOCHS }, (_, epoch) => {
+    const races = placeRaces(mutant, random, 0, count);
+    const roles = shuffled([...races[0].slots.keys()], random);
+    const [stopped, ...others] = roles;
+    const slotsOf = (race: PlacedRace, ofRoles: readonly number[]) =>
+      ofRoles.map((role) => ({ role, slot: race.slots[role] }));
+    const halves = [slotsOf(races[0], [stopped]), slotsOf(races[0], others)];
+    if (count === 2) {
+      halves[0].push(...slotsOf(races[1], others));
+      halves[1].push(...slotsOf(races[1], [stopped]));
+    }
+    const slots = epoch % 2 === 0 ? halves.flat() : inTurns(halves[0], halves[1]);
+    return { races, slots: drawLongPauses(slots, roles, random) };
+  });
+}
+
+/** One of the left, one of the right, and so on; what one has more of comes last. */
+function inTurns<Item>(left: readonly Item[], right: readonly Item[]): Item[] {
+  const length = Math.max(left.length, right.length);
+  return Array.from({ length }, (_, index) => [
+    ...left.slice(index, index + 1),
+    ...right.slice(index, index + 1),
+  ]).flat();
 }
 
 function inPlacement(races: readonly PlacedRace[], placement: Placement, random: RandomWords): RoleSlot[] {

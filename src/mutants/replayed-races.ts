@@ -5,7 +5,7 @@ import type { Mutant } from './catalogue.ts';
 import { keptRunning } from './kept-running.ts';
 import { LogJudge } from './log-judge.ts';
 import { type LogsOfRace, wordOfRound } from './logs-of-race.ts';
-import { stressOfRound } from './mutants-stress.ts';
+import { aloneUnder, stressOfRound } from './mutants-stress.ts';
 import { type Layout, PARALLEL_EPOCHS } from './parallel-races.ts';
 import type { RacesOptions, RacesRun } from './races-run.ts';
 import { ObjectionCounts } from './score.ts';
@@ -65,10 +65,11 @@ export class ReplayedRaces {
     const { seed, stress } = this.#options;
     const { rounds } = progress;
     const log = await this.#logs.log(this.#mutant, this.#run.sound, layout, rounds);
-    const settings = stress === true ? { stress: { settings: stressOfRound(wordOfRound(seed, rounds), rounds) } } : {};
+    const drawn = stress === true ? stressOfRound(wordOfRound(seed, rounds), rounds) : {};
+    const settings = layout === 'lone' ? aloneUnder(drawn) : drawn;
     const begin = performance.now();
     const replicas = Math.min(progress.replicas, Math.ceil(mostRuns / PARALLEL_EPOCHS));
-    const options = { mode: 'isolated', shape: 'wide', replicas, ...settings } as const;
+    const options = { mode: 'isolated', shape: 'wide', replicas, stress: { settings } } as const;
     const replay = await replayOn(log.plan, keptRunning(this.#run.backend), options);
     const end = performance.now();
     const unseen = this.#judge.count(log, replay, progress.counts, end - this.#start);
@@ -86,7 +87,7 @@ export class ReplayedRaces {
   #in(layout: Layout): Progress {
     let progress = this.#progress.get(layout);
     if (progress === undefined) {
-      progress = { counts: new ObjectionCounts(), rounds: 0, replicas: FIRST_REPLICAS };
+      progress = { counts: new ObjectionCounts(), rounds: 0, replicas: layout === 'lone' ? 1 : FIRST_REPLICAS };
       this.#progress.set(layout, progress);
     }
     return progress;
