@@ -12,6 +12,7 @@ import {
   type Rarity,
   type Score,
   type ScoredBackend,
+  SharedBackends,
 } from '../../src/mutants/index.ts';
 import { ADAPTER_HELP, type BackendOptions, backendFactory } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
@@ -38,7 +39,7 @@ to it and has nothing against the sound kernel in as many runs of the same slots
 level (no order of the slots gives it), self (the same, asked of the mutant itself), watchdog (a lane did not end, a
 slot faulted), ends (other numbers of slots done or waiting). On the explorer a run is one race, elsewhere an epoch of
 many. docs/mutants.md says more.
-GPUs run races in two layouts, dense and spread; the one that killed is said.
+GPUs run races in three layouts, dense, spread and lone; the one that killed is said.
 ${RUNS} runs are made of each mutant, ${GPU_RUNS} on GPUs in all layouts; what nothing has killed by then is run on until
 --seconds are over, by default ${SECONDS}, on GPUs ${GPU_SECONDS}. With --into the document is written after every mutant.
 Exit codes: 0 done, 1 one survived on the explorer that an interleaving can show and that is not equivalent.
@@ -76,7 +77,9 @@ export const addMutants: AddCommand = (program, context) => {
       const asked = { ...options, mutants, rarity, isQuiet: options.quiet };
       const { runs, seconds, seed, into } = options;
       const adapters = await adaptersOf(asked);
-      const reportOn = (scores: readonly Score[]) => ({ scores, adapters, oneIn: rarity?.oneIn, runs, seconds, seed });
+      const { only, adapter } = options;
+      const asGiven = { oneIn: rarity?.oneIn, runs, seconds, seed, only, adapter };
+      const reportOn = (scores: readonly Score[]) => ({ scores, adapters, ...asGiven });
       const scores = await scoreAll(io, asked, (soFar) => {
         // After every mutant, so that one who loses patience has what came by then.
         if (into !== undefined) writeMutantsSection(into, reportOn(soFar));
@@ -138,31 +141,43 @@ async function adaptersOf({ backend, adapter }: Asked): Promise<Record<string, s
   return Object.fromEntries(names);
 }
 
+/** The scores of each way of running mutants, one way after the other. */
 async function scoreAll(io: Io, asked: Asked, onScore: (soFar: readonly Score[]) => void): Promise<Score[]> {
   const { mutants, backend, isQuiet } = asked;
-  const ways = backend.flatMap((name) => waysOf(io, name, asked));
+  const ways = backend.map((name) => waysOf(io, name, asked));
+  const total = ways.flat().length * mutants.length;
   const progress: Progress = startProgress(io, 'mutants', isQuiet);
-  const scores: Score[] = [];
+  const scores = ways.flat().map((): Score[] => []);
+  let first = 0;
   try {
-    for (const score of ways) {
-      for (const mutant of mutants) {
-        progress.update(scores.length, ways.length * mutants.length);
-        scores.push(await score(mutant));
-        onScore(scores);
-        // A long search keeps nobody from being interrupted.
-        await new Promise((resolve) => setImmediate(resolve));
+    for (const waysOfBackend of ways) {
+      for (const [index, mutant] of mutants.entries()) {
+        // What a mutant was compiled for in one way is there for the next.
+        for (const [beside, { score }] of waysOfBackend.entries()) {
+          progress.update(first * mutants.length + index * waysOfBackend.length + beside, total);
+          scores[first + beside].push(await score(mutant));
+          onScore(scores.flat());
+          // A long search keeps nobody from being interrupted.
+          await new Promise((resolve) => setImmediate(resolve));
+        }
       }
+      first += waysOfBackend.length;
     }
   } finally {
     progress.stop();
+    for (const { stop } of ways.flat()) await stop();
   }
-  return scores;
+  return scores.flat();
 }
 
-type ScoreMutant = (mutant: Mutant) => Score | Promise<Score>;
+/** A way of running mutants. */
+interface Way {
+  readonly score: (mutant: Mutant) => Score | Promise<Score>;
+  readonly stop: () => void | Promise<void>;
+}
 
 /** How mutants are run on a backend: a GPU has two ways, with stress and without. */
-function waysOf(io: Io, name: string, asked: Asked): ScoreMutant[] {
+function waysOf(io: Io, name: string, asked: Asked): Way[] {
   const { rarity, seed, stress } = asked;
   const isGpu = isGpuStack(name);
   const runs = asked.runs ?? (isGpu ? GPU_RUNS : RUNS);
@@ -170,19 +185,21 @@ function waysOf(io: Io, name: string, asked: Asked): ScoreMutant[] {
   const options = { runs, seconds, seed, ...(rarity === undefined ? {} : { rarity }) };
   if (name === 'explorer') {
     const scorer = new ExplorerScorer(options);
-    return [(mutant) => scorer.score(mutant)];
+    return [{ score: (mutant) => scorer.score(mutant), stop: () => undefined }];
   }
   const backend = scoredBackend(io, name, asked);
   const ways = backend.isDevice && stress ? [false, true] : [false];
   return ways.map((isStressed) => {
     const scorer = new BackendScorer(backend, { ...options, stress: isStressed });
-    return (mutant) => scorer.score(mutant);
+    return { score: (mutant: Mutant) => scorer.score(mutant), stop: () => scorer.stop() };
   });
 }
 
 function scoredBackend(io: Io, name: string, options: Asked): ScoredBackend {
   const make: ScoredBackend['make'] = async (kernel) => (await backendFactory(name, kernel, options, io.note))();
-  if (isGpuStack(name)) return { name, make, lower: lowerToWgsl, isDevice: true };
+  if (isGpuStack(name)) {
+    return { name, make, shared: new SharedBackends(make), lower: lowerToWgsl, isDevice: true };
+  }
   const lower: ScoredBackend['lower'] = (kernel) => lowerToJavaScript(kernel, 'shared');
   return { name, make, lower, isDevice: false, strongMemory: THREADS_ARE_STRONG };
 }

@@ -82,9 +82,11 @@ function sectionOf(report: MutantReport): string {
   ].join('\n');
 }
 
-function commandOf({ oneIn, runs, seconds, seed }: MutantReport, backend: string): string {
-  const options = { backend, rare: oneIn, runs, seconds, seed };
-  const given = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]));
+function commandOf({ oneIn, runs, seconds, seed, only, adapter }: MutantReport, backend: string): string {
+  const options = { backend, rare: oneIn, runs, seconds, seed, only: only?.join(','), adapter };
+  const given = Object.entries(options).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name} ${/\s/.test(String(value)) ? JSON.stringify(value) : value}`],
+  );
   return ['vrrl mutants', ...given].join(' ');
 }
 

@@ -14,6 +14,8 @@ export interface MutantReport {
   readonly runs: number | undefined;
   readonly seconds: number | undefined;
   readonly seed: number;
+  readonly only: readonly string[] | undefined;
+  readonly adapter: string | undefined;
 }
 
 /** The catalogue, a line a mutant. */

@@ -1,14 +1,14 @@
 /** Mutants on devices: races in one layout after the other, on the mutant and on the sound kernel. */
 
-import type { Backend } from '../backend/index.ts';
 import type { Kernel } from '../kernel/index.ts';
 import type { Mutant } from './catalogue.ts';
 import { LogsOfRace } from './logs-of-race.ts';
 import type { Oracle } from './oracles.ts';
 import { LAYOUTS, type Layout } from './parallel-races.ts';
 import type { RacesOptions } from './races-run.ts';
-import { ReplayedRaces } from './replayed-races.ts';
+import { LONG_ROUND_MS, ReplayedRaces } from './replayed-races.ts';
 import { ObjectionCounts } from './score.ts';
+import type { SharedBackends } from './shared-backends.ts';
 
 /** What a mutant came to. */
 export interface Comparison {
@@ -28,16 +28,18 @@ interface Control {
 type Controls = Map<Layout, Control>;
 
 export class DeviceSearch {
-  readonly #make: (mutant: Mutant, kernel: Kernel) => Promise<Backend>;
+  readonly #backends: SharedBackends;
+  readonly #pausing: (mutant: Mutant, kernel: Kernel) => Kernel;
   readonly #options: RacesOptions;
   /** Runs that are due in each layout. */
   readonly #share: number;
   readonly #controls = new Map<string, Controls>();
   readonly #logs: LogsOfRace;
 
-  /** @param make a backend for that kernel, with pauses in what the race of the mutant is about. */
-  constructor(make: (mutant: Mutant, kernel: Kernel) => Promise<Backend>, options: RacesOptions) {
-    this.#make = make;
+  /** @param pausing the kernel as it is run, with pauses in what the race of the mutant is about. */
+  constructor(backends: SharedBackends, pausing: (mutant: Mutant, kernel: Kernel) => Kernel, options: RacesOptions) {
+    this.#backends = backends;
+    this.#pausing = pausing;
     this.#options = options;
     this.#logs = new LogsOfRace(options.seed);
     this.#share = Math.ceil(options.runs / LAYOUTS.length);
@@ -72,16 +74,28 @@ export class DeviceSearch {
   async #firstKill(races: ReplayedRaces, controls: Controls, watch: Stopwatch): Promise<Layout | undefined> {
     for (;;) {
       for (const layout of LAYOUTS) {
-        const missing = this.#share - races.counts(layout).runs;
-        if (watch.isLimited) await races.round(layout, isDiffJudge(controls, layout));
-        else if (missing > 0) await races.round(layout, isDiffJudge(controls, layout), missing);
-        watch.start();
+        await this.#turn(races, layout, controls, watch);
         if (races.counts(layout).isKilled(objectorsIn(controls, layout))) return layout;
         if (races.isBroken) return undefined;
       }
       const isEnough = LAYOUTS.every((layout) => races.counts(layout).runs >= this.#share);
       if (watch.isOver || (!watch.isLimited && isEnough)) return undefined;
     }
+  }
+
+  /** A round of a layout; of one that has short ones, as many as take as long as a long one. */
+  async #turn(races: ReplayedRaces, layout: Layout, controls: Controls, watch: Stopwatch): Promise<void> {
+    const begin = performance.now();
+    do {
+      const missing = this.#share - races.counts(layout).runs;
+      if (watch.isLimited) await races.round(layout, isDiffJudge(controls, layout));
+      else if (missing > 0) await races.round(layout, isDiffJudge(controls, layout), missing);
+      watch.start();
+      if (layout !== 'lone' || !watch.isLimited || watch.isOver || races.isBroken) return;
+    } while (
+      performance.now() - begin < LONG_ROUND_MS &&
+      !races.counts(layout).isKilled(objectorsIn(controls, layout))
+    );
   }
 
   /** Goes on in that layout, so that the rate of kills is one of many runs. */
@@ -100,6 +114,7 @@ export class DeviceSearch {
     if (known !== undefined) return known;
     const controls: Controls = new Map();
     this.#controls.set(key, controls);
+    // Few mutants have to wait for the last layout, whose runs take long on devices: it is found out when one does.
     const runs = Object.fromEntries(
       LAYOUTS.filter((layout) => layout !== 'lone').map((layout) => [layout, this.#share]),
     );
@@ -135,8 +150,10 @@ export class DeviceSearch {
   }
 
   async #races(mutant: Mutant, sound: Kernel, kernel: Kernel): Promise<ReplayedRaces> {
-    const run = { sound, kernel, backend: await this.#make(mutant, kernel) };
-    return new ReplayedRaces(mutant, run, this.#options, this.#logs);
+    const pausing = this.#pausing(mutant, kernel);
+    const backend = await this.#backends.take(pausing);
+    const giveBack = (isBroken: boolean) => this.#backends.giveBack(pausing, backend, isBroken);
+    return new ReplayedRaces(mutant, { sound, kernel, backend, giveBack }, this.#options, this.#logs);
   }
 }
 
@@ -164,7 +181,9 @@ class Stopwatch {
   }
 }
 
+/** The layout with the fewest runs has judges only whom the sound kernel does not disturb in any other either. */
 function objectorsIn(controls: Controls, layout: Layout): readonly Oracle[] {
+  if (layout === 'lone') return [...new Set([...controls.values()].flatMap(({ objectors }) => objectors))];
   return controls.get(layout)?.objectors ?? [];
 }
 

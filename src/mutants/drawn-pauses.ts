@@ -27,6 +27,8 @@ export type Pausing = (typeof PAUSING)[number];
 const SHARES = { none: 0, some: 50, all: 100 } as const;
 const FEWEST_STEP_BITS = 3;
 const STEP_BITS_BELOW = 12;
+/** A long pause is the longest, half of it, or a quarter. */
+const LONG_BITS = 3;
 /** At the beginning of a routine. */
 const FIRST_ACCESS = 0;
 
@@ -70,19 +72,19 @@ function preemption(roles: number, random: RandomWords): number[] {
 }
 
 /**
- * The first of the roles stops at one of its accesses for as long as there is, the others begin at once or, every other
- * time, one after the other: threads that share the workgroups of a dispatch begin tens of microseconds apart.
+ * The first of the roles stops at one of its accesses for about as long as a slot can. The others begin at once or, every
+ * other time, one after the other: threads that share the workgroups of a dispatch begin tens of microseconds apart.
  */
 export function drawLongPauses(
   slots: readonly RoleSlot[],
   roles: readonly number[],
   random: RandomWords,
 ): SlotRequest[] {
-  const step = random.below(2) * (MOST_PAUSE_TURNS / 2 / roles.length);
+  const turns = MOST_PAUSE_TURNS >> random.below(LONG_BITS);
+  const step = random.below(2) * Math.floor(turns / 2 / roles.length);
   const pauses = new Array<number>(roles.length).fill(0);
   for (const [rank, role] of roles.entries()) {
-    pauses[role] =
-      rank === 0 ? pauseArgument(random.next(), MOST_PAUSE_TURNS) : pauseArgument(FIRST_ACCESS, rank * step);
+    pauses[role] = rank === 0 ? pauseArgument(random.next(), turns) : pauseArgument(FIRST_ACCESS, rank * step);
   }
   return slots.map(({ slot, role }) => pausingSlot(slot, pauses[role]));
 }

@@ -8,4 +8,5 @@ export { FATES, type Fate, type KillExplanation, type OracleScore, type Score } 
 export { BackendScorer, type ScoredBackend } from './score-backend.ts';
 export { allOutcomes, type ExplorerScoreOptions, ExplorerScorer } from './score-explorer.ts';
 export { SerialRunner, sameOutcome } from './serial-outcomes.ts';
+export { SharedBackends } from './shared-backends.ts';
 export { columnOf, type ScoreSummary, summarize } from './summary.ts';

@@ -22,8 +22,22 @@ export function stressOfRound(word: number, round: number): StressSettings {
   return { ...drawn, shuffleGroups: 0, stressGroups: Math.min(drawn.stressGroups ?? 0, FEW_GROUPS) };
 }
 
+/** Turns that workgroups wait for each other, in every other round. */
+const MEETINGS = [4_096, 0] as const;
+
 /** The same for races that have a dispatch to themselves, a workgroup a slot: what moves slots is left out. */
-export function aloneUnder(settings: StressSettings): StressSettings {
-  const stressGroups = 0;
-  return { ...settings, mostInstances: 1, lanes: 1, shuffleLanes: 0, shuffleGroups: 0, stressGroups };
+export function stressOfLoneRound(word: number, round: number): StressSettings {
+  const meetTurns = MEETINGS[round % MEETINGS.length];
+  return {
+    ...drawStress(word),
+    ...ALONE,
+    shuffleLanes: 0,
+    shuffleGroups: 0,
+    stressGroups: 0,
+    stressTurns: 0,
+    meetTurns,
+  };
 }
+
+/** How races have a dispatch to themselves, a workgroup a slot. */
+export const ALONE: StressSettings = { mostInstances: 1, lanes: 1 };

@@ -9,8 +9,10 @@ export interface RacesRun {
   readonly sound: Kernel;
   /** What is judged: the mutant, or the sound kernel too. */
   readonly kernel: Kernel;
-  /** For that kernel, which may pause on the way. It is stopped at the end. */
+  /** For that kernel, which may pause on the way. */
   readonly backend: Backend;
+  /** Called at the end: whether the backend is broken. Default: it is stopped. */
+  readonly giveBack?: (isBroken: boolean) => Promise<void>;
 }
 
 export interface RacesOptions {

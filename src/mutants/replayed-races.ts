@@ -1,11 +1,12 @@
 /** Races on one kernel and one device, replayed round after round. */
 
+import type { StressSettings } from '../backend/index.ts';
 import { replayOn } from '../replay/index.ts';
 import type { Mutant } from './catalogue.ts';
 import { keptRunning } from './kept-running.ts';
 import { LogJudge } from './log-judge.ts';
 import { type LogsOfRace, wordOfRound } from './logs-of-race.ts';
-import { aloneUnder, stressOfRound } from './mutants-stress.ts';
+import { ALONE, stressOfLoneRound, stressOfRound } from './mutants-stress.ts';
 import { type Layout, PARALLEL_EPOCHS } from './parallel-races.ts';
 import type { RacesOptions, RacesRun } from './races-run.ts';
 import { ObjectionCounts } from './score.ts';
@@ -13,8 +14,10 @@ import { ObjectionCounts } from './score.ts';
 /** Replicas of the first rounds; the words of as many odd outcomes come back. */
 const FIRST_REPLICAS = 8;
 const MOST_REPLICAS = 2_048;
+/** Of races that have a dispatch to themselves: they run one after the other, so other logs are worth more. */
+const MOST_LONE_REPLICAS = 4;
 /** A round that took longer is followed by a shorter one: there are other logs and other settings to try. */
-const LONG_ROUND_MS = 500;
+export const LONG_ROUND_MS: number = 500;
 /** Of the runs of a round, those that differ in nobody knows what, if they are to be judged. */
 const MOST_UNSEEN = 1 / 8;
 
@@ -34,7 +37,7 @@ export class ReplayedRaces {
   readonly #start = performance.now();
   #isBroken = false;
 
-  /** @param run with a backend that is stopped by {@link stop}. */
+  /** @param run with a backend that {@link stop} gives back. */
   constructor(mutant: Mutant, run: RacesRun, options: RacesOptions, logs: LogsOfRace) {
     this.#mutant = mutant;
     this.#run = run;
@@ -65,23 +68,24 @@ export class ReplayedRaces {
     const { seed, stress } = this.#options;
     const { rounds } = progress;
     const log = await this.#logs.log(this.#mutant, this.#run.sound, layout, rounds);
-    const drawn = stress === true ? stressOfRound(wordOfRound(seed, rounds), rounds) : {};
-    const settings = layout === 'lone' ? aloneUnder(drawn) : drawn;
+    const settings = settingsOf(layout, stress === true, wordOfRound(seed, rounds), rounds);
     const begin = performance.now();
     const replicas = Math.min(progress.replicas, Math.ceil(mostRuns / PARALLEL_EPOCHS));
     const options = { mode: 'isolated', shape: 'wide', replicas, stress: { settings } } as const;
     const replay = await replayOn(log.plan, keptRunning(this.#run.backend), options);
     const end = performance.now();
-    const unseen = this.#judge.count(log, replay, progress.counts, end - this.#start);
     this.#isBroken = replay.fault !== undefined;
+    const unseen = this.#judge.count(log, replay, progress.counts, end - this.#start);
     progress.rounds += 1;
     const isFull = !isDiffJudge && unseen > MOST_UNSEEN * replicas * PARALLEL_EPOCHS;
     if (end - begin > LONG_ROUND_MS || isFull) progress.replicas = Math.max(1, replicas / 2);
-    else progress.replicas = Math.min(MOST_REPLICAS, replicas * 2);
+    else progress.replicas = Math.min(layout === 'lone' ? MOST_LONE_REPLICAS : MOST_REPLICAS, replicas * 2);
   }
 
   async stop(): Promise<void> {
-    await this.#run.backend.stop();
+    const { backend, giveBack } = this.#run;
+    if (giveBack === undefined) await backend.stop();
+    else await giveBack(this.#isBroken);
   }
 
   #in(layout: Layout): Progress {
@@ -92,4 +96,9 @@ export class ReplayedRaces {
     }
     return progress;
   }
+}
+
+function settingsOf(layout: Layout, isStressed: boolean, word: number, round: number): StressSettings {
+  if (layout === 'lone') return isStressed ? stressOfLoneRound(word, round) : ALONE;
+  return isStressed ? stressOfRound(word, round) : {};
 }

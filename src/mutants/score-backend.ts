@@ -11,6 +11,7 @@ import { PARALLEL_BLOCKS, PARALLEL_SLOTS } from './parallel-races.ts';
 import type { RacesOptions, RacesRun, RunLimits } from './races-run.ts';
 import { withPauses } from './rewrite/pauses.ts';
 import { ObjectionCounts, type Score } from './score.ts';
+import { SharedBackends } from './shared-backends.ts';
 import { stepRaces } from './stepped-races.ts';
 
 /** Slots of the ring where epochs are stepped: twenty races of four slots. */
@@ -20,6 +21,8 @@ const SLOTS = 80;
 export interface ScoredBackend {
   readonly name: string;
   readonly make: (kernel: Kernel) => Backend | Promise<Backend>;
+  /** Devices: where those that were made are kept; whoever has it stops them. Default: the scorer keeps them. */
+  readonly shared?: SharedBackends;
   /** The kernel as the backend runs it. Kernels that come to the same text cannot be told apart there. */
   readonly lower: (kernel: Kernel) => string;
   /** Why what needs weak memory cannot show there; undefined if it can. */
@@ -38,17 +41,22 @@ interface Control {
 export class BackendScorer {
   readonly #backend: ScoredBackend;
   readonly #options: RacesOptions;
+  readonly #shared: SharedBackends;
   readonly #device: DeviceSearch;
   readonly #controls = new Map<string, Control>();
 
   constructor(backend: ScoredBackend, options: RacesOptions) {
     this.#backend = backend;
     this.#options = options;
-    const { make } = backend;
-    this.#device = new DeviceSearch(
-      async ({ race }, kernel) => make(withPauses(withOpcodesOf(race, kernel), routinesOf(race, kernel))),
-      options,
-    );
+    this.#shared = backend.shared ?? new SharedBackends(backend.make);
+    const pausing = ({ race }: Mutant, kernel: Kernel) =>
+      withPauses(withOpcodesOf(race, kernel), routinesOf(race, kernel));
+    this.#device = new DeviceSearch(this.#shared, pausing, options);
+  }
+
+  /** Stops the backends that it has kept, those that it shares included. It may go on all the same. */
+  async stop(): Promise<void> {
+    await this.#shared.stop();
   }
 
   /** @throws BackendFaultError if the backend does not even run the sound kernel. */

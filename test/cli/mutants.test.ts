@@ -52,6 +52,7 @@ describe('vrrl mutants', () => {
     expect(once).toMatch(/^# Score\n\nBefore\.\n\n<!-- vrrl mutants: summary -->\n/);
     expect(once).toMatch(/<!-- end of vrrl mutants: summary -->\n\n<!-- vrrl mutants: explorer -->\n## explorer\n/);
     expect(once).toContain('| explorer | 1 | 1 | 100% |');
+    expect(once).toContain('`vrrl mutants --backend explorer --runs 100 --seed 1 --only 19`');
     expect(once).toMatch(/^\| 19 \| interleaving \| ATOMIC_ADD as load and store \| killed \|/m);
     await vrrl(argv);
     await vrrl([...argv, '--rare', '2']);

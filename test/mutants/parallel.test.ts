@@ -4,7 +4,7 @@ import { checkedStress, ReferenceBackend } from '../../src/backend/index.ts';
 import { RandomWords } from '../../src/base/random.ts';
 import { drawPauses } from '../../src/mutants/drawn-pauses.ts';
 import { MUTANTS, type Mutant, Place, SerialRunner } from '../../src/mutants/index.ts';
-import { stressOfRound } from '../../src/mutants/mutants-stress.ts';
+import { ALONE, stressOfLoneRound, stressOfRound } from '../../src/mutants/mutants-stress.ts';
 import { LAYOUTS, PARALLEL_BLOCKS, PARALLEL_SLOTS, parallelEpochs } from '../../src/mutants/parallel-races.ts';
 import { PlaceJudge, placeRaces } from '../../src/mutants/races.ts';
 import { recordRaces } from '../../src/mutants/races-log.ts';
@@ -118,6 +118,28 @@ test('the slots of a race are apart in half of the epochs', () => {
   expect(counts.filter((count) => count === 0).length).toBeGreaterThanOrEqual(counts.length / 2);
 });
 
+test('a lone race has its slots once each; what pauses has the others beside it, in whatever way workgroups are shared', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...races), fc.nat(0xffff_ffff), ({ mutant }, seed) => {
+      const epochs = parallelEpochs(mutant, 'lone', new RandomWords(seed));
+      const lengths = new Set(epochs.map(({ slots }) => slots.length));
+      expect(lengths.size).toBe(1);
+      for (const [index, { races: placed, slots }] of epochs.entries()) {
+        const turns = slots.map(({ args = [] }) => (args[PAUSE_ARGUMENT] ?? 0) >>> 8);
+        const longest = Math.max(...turns);
+        expect(longest).toBeGreaterThanOrEqual(MOST_PAUSE_TURNS / 4);
+        const stopped = [...turns.keys()].filter((position) => turns[position] === longest);
+        expect(stopped).toHaveLength(placed.length);
+        // Two threads, with half of the workgroups each or every other one, have one that pauses each.
+        const threadOf = (position: number) =>
+          index % 2 === 0 ? Math.floor((2 * position) / slots.length) : position % 2;
+        expect(new Set(stopped.map(threadOf)).size).toBe(placed.length);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
 test('in an epoch with a preemption one role pauses until all others have begun, one after the other', () => {
   fc.assert(
     fc.property(fc.nat(0xffff_ffff), fc.integer({ min: 1, max: 4 }), (seed, roles) => {
@@ -143,6 +165,15 @@ describe('stress', () => {
         expect([1, 16]).toContain(settings.lanes);
         if (round % 4 !== 3) expect(settings).toMatchObject({ shuffleGroups: 0 });
         if (round % 4 !== 3) expect(settings.stressGroups).toBeLessThanOrEqual(4);
+      }),
+    );
+  });
+
+  test('lone races keep their dispatch and their places', () => {
+    fc.assert(
+      fc.property(fc.nat(0xffff_ffff), fc.nat(100), (word, round) => {
+        const settings = checkedStress(stressOfLoneRound(word, round));
+        expect(settings).toMatchObject({ ...ALONE, shuffleLanes: 0, shuffleGroups: 0, stressGroups: 0 });
       }),
     );
   });
