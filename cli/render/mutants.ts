@@ -86,8 +86,8 @@ function timeText(milliseconds: number): string {
   return milliseconds < 1_000 ? `${Math.ceil(milliseconds)} ms` : `${(milliseconds / 1_000).toFixed(1)} s`;
 }
 
-/** As spec/mutants.schema.json has it. */
-export function scoresToJson({ scores, ...options }: MutantReport): unknown {
+/** As spec/mutants.schema.json has it. Which mutants were asked for is in the scores, the adapter by its full name. */
+export function scoresToJson({ scores, only: _only, adapter: _adapter, ...options }: MutantReport): unknown {
   return {
     schemaVersion: 1,
     ...options,
