@@ -10,14 +10,9 @@
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type MemoryModel, type Sampler, sample } from '../src/explore/index.ts';
-import { defineKernel, type Kernel, opcode } from '../src/kernel/index.ts';
-import { Priority } from '../src/protocol/index.ts';
-import { type Scenario, scenarioOfSlots } from '../src/scenario/index.ts';
+import { CONTENDED_WORD, contendingLanes } from './contending.ts';
 import { machineFacts } from './machine.ts';
 
-const FIRST_WORD = 160;
-const SHARED_WORDS = 4;
-const CODE = 0x4000_0000;
 const LANES = [2, 4, 8, 16, 32];
 const ACCESSES = [5, 10, 20, 40];
 const TARGET_MS = 150;
@@ -44,14 +39,14 @@ print(rows);
 if (values.svg !== undefined) fs.writeFileSync(values.svg, plot(rows));
 
 function measure(lanes: number, accesses: number, sampler: Sampler, memory: MemoryModel): Row {
-  const scenario = scenarioOf(lanes, accesses);
+  const scenario = contendingLanes(lanes, accesses);
   let seed = 1;
   const time = (runs: number) => {
     let seen = 0;
     seed += 1;
     const start = process.cpuUsage();
     sample(scenario, { sampler, memory, runs, seed }, ({ outcome }) => {
-      seen += outcome.words[FIRST_WORD];
+      seen += outcome.words[CONTENDED_WORD];
     });
     const { user, system } = process.cpuUsage(start);
     if (seen < 0) throw new Error('a word is negative');
@@ -69,29 +64,6 @@ function measure(lanes: number, accesses: number, sampler: Sampler, memory: Memo
     slowest: speeds[0],
     fastest: speeds[speeds.length - 1],
   };
-}
-
-function kernelOf(accesses: number): Kernel {
-  const contend = opcode('CONTEND', CODE, [], ($) => {
-    const lane = $.parameter('slotBase').shiftRight(4);
-    const kept = $.variable(lane);
-    $.loop({ below: accesses >> 1, atMost: 64 }, (turn) => {
-      const word = $.let(lane.plus(turn).remainder(SHARED_WORDS).plus(FIRST_WORD));
-      const seen = $.load('control', word);
-      $.assign(kept, kept.times(31).plus(seen));
-      $.store('control', word, kept);
-    });
-    if (accesses % 2 === 1) $.store('control', FIRST_WORD, kept);
-  });
-  return defineKernel({ name: 'contending', slotCount: 64, observableWords: 16, opcodes: [contend] });
-}
-
-function scenarioOf(lanes: number, accesses: number): Scenario {
-  const slot = { opcode: CODE, tenant: 0, priority: Priority.NORMAL, args: [] };
-  return scenarioOfSlots(
-    kernelOf(accesses),
-    Array.from({ length: lanes }, (_, slotIndex) => ({ slotIndex, slot })),
-  );
 }
 
 function print(measured: readonly Row[]): void {

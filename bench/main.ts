@@ -13,6 +13,7 @@ import { loadAverage, machineFacts } from './machine.ts';
 import { markdownTable, number, sectionWriter } from './markdown.ts';
 import { MAX_SPREAD, type Measurement, type Summary, summarise } from './measurement.ts';
 import { measurePipeline } from './pipeline.ts';
+import { measureWhy } from './why.ts';
 
 const DEFAULT_ROUNDS = 9;
 const COMMAND_ROUNDS = 3;
@@ -34,6 +35,9 @@ const YARDSTICKS: readonly (readonly [start: string, yardstick: Yardstick])[] = 
   ['replay isolated on reference', { row: 'replay chained on reference, every epoch of 64 compared' }],
   ['session on reference, epochs of 64, with', { row: 'session on reference, epochs of 64' }],
   ['session on threads, epochs of 64, with', { row: 'session on threads, epochs of 64' }],
+  ['explore: schedules', { target: 200 }],
+  ['explain: an epoch', { target: 10 }],
+  ['judge: 102', { target: 300 }],
   ['dump: peak', { target: 300 }],
   ['dump --json: peak', { target: 300 }],
   ['verify: peak', { target: 300 }],
@@ -59,6 +63,7 @@ async function main(): Promise<void> {
     ...(await step('log', () => measureLogV1())),
     ...(await step('backends', () => measureBackends(rounds))),
     ...(await step('recording and replaying', () => measurePipeline(rounds))),
+    ...(await step('explaining, exploring, judging', () => measureWhy(rounds))),
     ...(await step('commands', () => measureCommands(COMMAND_ROUNDS))),
   ];
   process.stderr.write('bench: log v2 and its peers\n');
@@ -114,7 +119,7 @@ function renderRow(measurement: Measurement, summaries: ReadonlyMap<string, Summ
   const name = rowName(measurement);
   const { median, min, max, spread } = summarise(measurement.samples);
   const { heldAgainst, ratio } = compare(measurement, median, summaries);
-  const busy = spread > MAX_SPREAD ? ' (busy)' : '';
+  const busy = spread > MAX_SPREAD && measurement.isVaried !== true ? ' (busy)' : '';
   const range = `${number(min)} – ${number(max)}`;
   return [name, measurement.unit, number(median), range, `${spread.toFixed(2)}${busy}`, heldAgainst, ratio];
 }

@@ -5,6 +5,8 @@ export interface Measurement {
   /** `ms`, `ns/record`, `MiB`: less is better. With a `/s` at its end, more is. */
   readonly unit: string;
   readonly samples: number[];
+  /** Whether samples are of different work: how far they spread says nothing about the machine then. */
+  readonly isVaried?: boolean;
   /** Whose way of doing it this is, if it is not ours. */
   readonly peer?: string;
 }
