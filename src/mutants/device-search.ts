@@ -181,9 +181,13 @@ class Stopwatch {
   }
 }
 
-/** The layout with the fewest runs has judges only whom the sound kernel does not disturb in any other either. */
+/**
+ * In lone races who comes first is up to threads, and seldom the same: that an outcome is another one than recorded says
+ * nothing there. They have few runs too, so whoever objects to the sound kernel in any layout is no judge of them.
+ */
 function objectorsIn(controls: Controls, layout: Layout): readonly Oracle[] {
-  if (layout === 'lone') return [...new Set([...controls.values()].flatMap(({ objectors }) => objectors))];
+  if (layout === 'lone')
+    return [...new Set<Oracle>(['diff', ...[...controls.values()].flatMap((all) => all.objectors)])];
   return controls.get(layout)?.objectors ?? [];
 }
 
