@@ -27,7 +27,9 @@ export interface AccessAnswer {
 
 /** Says what single accesses make of a question that no order of whole slots answers. */
 export function answerByAccesses(question: Question, small: SmallContradiction, budget: Budget): AccessAnswer {
-  return new AccessSearch(question, small.question, budget).run();
+  const search = new AccessSearch(question, small.question, budget);
+  const isFair = small.lost === undefined || small.lost.writers === small.question.slots.length;
+  return isFair ? search.run() : search.runUnfair();
 }
 
 interface FoundRun {
@@ -69,6 +71,20 @@ class AccessSearch {
     }
     if (!found.isWhole && (isComplete || isViolation)) return this.#brokenInAll(found);
     return found.isWhole ? this.#legalInAll(found) : this.#unknown('not all interleavings of slots were looked at');
+  }
+
+  /**
+   * The same where slots were left out because of what they do as a whole. What accesses of the rest give may be an
+   * example of how it came about; that they do not give it means nothing.
+   */
+  runUnfair(): AccessAnswer {
+    const isViolation = this.#question.slots.every(
+      (slot) => !isSeveral(this.#question, slot) || promises(this.#question, slot),
+    );
+    const { found } = this.#look(this.#small, 'sequential', isViolation ? 'any' : 'whole');
+    if (isViolation) return this.#broken(found, undefined);
+    if (found?.isWhole) return this.#legalInAll(found);
+    return this.#unknown(`not all interleavings of the ${this.#question.slots.length} slots were looked at`);
   }
 
   /** A violation; which it is the whole component says, of which more is asked. */

@@ -31,6 +31,13 @@ const MAX_KNOWN = 200_000;
 /** Slots that cannot be last as things stand are tried after those that can. */
 const UNFIT_RANK = 1_000;
 
+/** Whether a question's slots are of the kind that this takes. */
+export function isForBackward(question: Question): boolean {
+  const { slots, askedRegions, waiting } = question;
+  if (slots.length > MAX_SLOTS || askedRegions.length > 0 || waiting !== undefined) return false;
+  return slots.every((slot) => effectsOf(question, slot) !== undefined);
+}
+
 /** Looks for an order from its end; undefined if the slots are not of the kind that this takes. */
 export function answerBackward(question: Question, maxNodes: number): SerialAnswer | undefined {
   const { slots, askedRegions, waiting } = question;

@@ -4,6 +4,7 @@ import type { ScenarioOutcome } from '../scenario/index.ts';
 import type { EpochAnalysis } from './analysis.ts';
 import type { SmallContradiction } from './contradiction.ts';
 import type { ConcernedWord, Contradiction, ContradictionShape } from './explanation.ts';
+import type { LostSlot } from './lost-slot.ts';
 import { type Question, withFoldedRecords } from './question.ts';
 import { replayOrder } from './replay-order.ts';
 import { isLoaded, type SlotShape } from './slot-shape.ts';
@@ -34,7 +35,7 @@ export function concernedWords(
 const MAX_TOLD_SLOTS = 2;
 
 /** A contradiction between slots as text and data. */
-export function tellContradiction({ question, isMinimal, answer }: SmallContradiction): Told {
+export function tellContradiction({ question, isMinimal, answer, lost }: SmallContradiction): Told {
   const { analysis, outcome, askedWords, slots } = question;
   const orders = slots.length <= 4 ? permutations(slots) : [completed(question, answer.order), [...slots]];
   const legal = orders.filter((order) => isInBatchOrder(analysis, order));
@@ -47,14 +48,15 @@ export function tellContradiction({ question, isMinimal, answer }: SmallContradi
   const groups = alikeSlots(question);
   const names = new Map(groups.flat().map((slot, index) => [slot, `S${index + 1}`]));
   return {
-    summary: summaryOf(question, shape),
+    summary: summaryOf(question, shape, lost),
     argument: [
       introduction(question, groups, names),
       ...words.map(({ word, initial, seen }) => `${word} was ${initial} before and was seen to be ${seen} after.`),
       ...(slots.length <= MAX_TOLD_SLOTS
         ? ranked.map(({ order, words: given }) => orderText(question, order, given, names))
         : nearestText(question, nearest, names)),
-      ...(slots.length <= MAX_TOLD_SLOTS ? ['There is no other order: a contradiction.'] : []),
+      ...(slots.length <= MAX_TOLD_SLOTS && lost === undefined ? ['There is no other order: a contradiction.'] : []),
+      ...(lost === undefined ? [] : lost.argument),
     ],
     contradiction: { shape, slots, words, isMinimal, nearestOrder: nearest?.order },
   };
@@ -195,10 +197,16 @@ function isSeveralAccesses({ steps }: SlotShape): boolean {
   return steps.filter(({ isValueUsed, kind }) => isValueUsed || kind === 'store').length > 1;
 }
 
-function summaryOf({ analysis, askedWords, outcome, slots }: Question, shape: ContradictionShape): string {
+function summaryOf(
+  { analysis, askedWords, outcome, slots }: Question,
+  shape: ContradictionShape,
+  lost: LostSlot | undefined,
+): string {
   const { kernel } = analysis.scenario;
   const words = askedWords.slice(0, 3).map((word) => `${wordText(kernel, word)} = ${outcome.words[word]}`);
   const more = askedWords.length > 3 ? ` and ${askedWords.length - 3} more words` : '';
-  const what = `no order of its ${slots.length} slot${slots.length === 1 ? '' : 's'} gives ${words.join(', ')}${more}`;
+  const count = lost?.writers ?? slots.length;
+  const why = lost === undefined ? '' : `: ${lost.summary}`;
+  const what = `no order of its ${count} slot${count === 1 ? '' : 's'} gives ${words.join(', ')}${more}${why}`;
   return shape === 'no order' ? what : `${shape}: ${what}`;
 }

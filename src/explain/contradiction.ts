@@ -5,6 +5,7 @@
  */
 
 import type { Budget } from './budget.ts';
+import type { LostSlot } from './lost-slot.ts';
 import type { Question } from './question.ts';
 import { answerSerially, type SerialAnswer } from './serial-level.ts';
 import type { SlotMachine } from './slot-machine.ts';
@@ -16,6 +17,8 @@ export interface SmallContradiction {
   readonly answer: SerialAnswer;
   /** Whether each further step was tried and failed. */
   readonly isMinimal: boolean;
+  /** Why no order answers it, where that was told without orders; it may leave out slots that were no fair ones to. */
+  readonly lost: LostSlot | undefined;
 }
 
 /** Makes a question that has no answer smaller, slot by slot, then word by word. */
@@ -71,7 +74,8 @@ class Shrinker {
   }
 
   result(): SmallContradiction {
-    return { question: this.#question, answer: this.#answer, isMinimal: this.#isMinimal };
+    const [question, answer, isMinimal] = [this.#question, this.#answer, this.#isMinimal];
+    return { question, answer, isMinimal, lost: undefined };
   }
 
   #take(smaller: Question): boolean {

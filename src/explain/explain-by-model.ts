@@ -90,7 +90,7 @@ export function explainByModel(model: SlotModel, epoch: ModelledEpoch, maxNodes:
     violated: isImpossible ? 'slot-serial' : undefined,
     summary: isImpossible
       ? `by the model, no order of its ${epoch.slots.length} slots gives what was seen`
-      : `unknown: no order was found among the ${result.nodes} states that were looked at`,
+      : `no order was found among the ${result.nodes} states that were looked at`,
     argument: search.nearest(result.longest),
   };
 }

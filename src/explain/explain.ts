@@ -10,7 +10,7 @@ import { concernedWords, tellContradiction } from './contradiction-text.ts';
 import { type ExplainVerdict, type Explanation, LEVELS } from './explanation.ts';
 import { type Question, questionOf } from './question.ts';
 import { compareOutcomes, joinOrders, replayOrder } from './replay-order.ts';
-import { answerSerially } from './serial-level.ts';
+import { answerComponent } from './serial-level.ts';
 import { SlotMachine } from './slot-machine.ts';
 import { listText, slotText } from './tell.ts';
 import { checkWords } from './word-checks.ts';
@@ -87,19 +87,24 @@ class Ladder {
   #bySlots(): Explanation {
     const machine = new SlotMachine(this.#scenario.kernel, this.#scenario.slots);
     const orders: (readonly number[])[] = [];
-    const stuck: string[] = [];
+    /** By component of which nothing is known, how many slots it has. */
+    const stuck: number[] = [];
     let torn: Explanation | undefined;
     for (const component of this.#analysis.components) {
       const question = questionOf(this.#analysis, this.#outcome, component);
-      const answer = answerSerially(question, machine, this.#budget);
+      const { answer, lost } = answerComponent(question, machine, this.#budget);
       if (answer.verdict === 'found') orders.push(answer.order);
       else if (answer.verdict === 'none') {
-        const told = this.#explainContradiction(question, shrinkContradiction(question, answer, machine, this.#budget));
+        const small =
+          lost === undefined
+            ? shrinkContradiction(question, answer, machine, this.#budget)
+            : { question: lost.question, answer, isMinimal: lost.isMinimal, lost };
+        const told = this.#explainContradiction(question, small);
         if (torn === undefined || isWorse(told, torn)) torn = told;
-      } else stuck.push(`no order of ${component.slots.length} slots that share words was found among those tried`);
+      } else stuck.push(component.slots.length);
     }
     if (torn !== undefined && (torn.verdict !== 'serializable' || stuck.length === 0)) return this.#upToDate(torn);
-    if (stuck.length > 0) return this.#unknown(...stuck);
+    if (stuck.length > 0) return this.#unknown(stuckText(stuck));
     const order = joinOrders(this.#analysis, orders);
     if (this.#gives(order)) return this.#explainedBy(order, false);
     return this.#unknown(
@@ -168,7 +173,7 @@ class Ladder {
 
   #unknown(...reasons: readonly string[]): Explanation {
     this.#notKnown.push(...reasons);
-    return this.#explanation({ verdict: 'unknown', summary: `unknown: ${listText(reasons)}`, argument: [] });
+    return this.#explanation({ verdict: 'unknown', summary: listText(reasons), argument: [] });
   }
 
   #explanation(found: Pick<Explanation, 'verdict' | 'summary' | 'argument'> & Partial<Explanation>): Explanation {
@@ -192,6 +197,15 @@ class Ladder {
   #slotTexts(slots: readonly number[]): Explanation['slots'] {
     return slots.map((slot) => slotText(this.#analysis, slot));
   }
+}
+
+/** One sentence for all parts of an epoch of which no order was found. */
+function stuckText(sizes: readonly number[]): string {
+  const what =
+    sizes.length === 1
+      ? `${sizes[0]} slots that share words`
+      : `${sizes.length} groups of slots that share words, of up to ${Math.max(...sizes)} slots`;
+  return `for ${what}, no order was found among those tried`;
 }
 
 const VERDICTS: readonly ExplainVerdict[] = ['unserializable', 'unknown', 'serializable'];

@@ -3,9 +3,10 @@
 import { findOpcode, type Kernel } from '../kernel/index.ts';
 import { findSerialOrder, type SerialSearchResult } from '../serial/index.ts';
 import type { EpochAnalysis } from './analysis.ts';
-import { answerBackward } from './backward-search.ts';
+import { answerBackward, isForBackward } from './backward-search.ts';
 import { type Budget, unitsOfState } from './budget.ts';
 import { ComponentModel } from './component-model.ts';
+import { findLostSlot, type LostSlot } from './lost-slot.ts';
 import type { Question } from './question.ts';
 import { type SlotMachine, SlotsTooLong } from './slot-machine.ts';
 
@@ -17,6 +18,41 @@ export interface SerialAnswer {
   readonly nodes: number;
   /** Words that no order can mend, told without a search. */
   readonly lostWords: readonly number[];
+}
+
+/** An answer, and why there is no order, where that was told without looking for one. */
+interface ComponentAnswer {
+  readonly answer: SerialAnswer;
+  readonly lost: LostSlot | undefined;
+}
+
+/** Looks for an order of a component's slots: first what takes one run of each, and the searches last. */
+export function answerComponent(question: Question, machine: SlotMachine, budget: Budget): ComponentAnswer {
+  const inOrder = answerInOrder(question, machine, budget);
+  if (inOrder !== undefined) return { answer: inOrder, lost: undefined };
+  // Of few slots the search comes to its end, and tells a smaller contradiction. So does the one from the end.
+  const isSearchable = question.slots.length <= SMALL || isForBackward(question);
+  const first = isSearchable ? answerSerially(question, machine, budget) : undefined;
+  if (first !== undefined && first.verdict !== 'unknown') return { answer: first, lost: undefined };
+  const lost = findLostSlot(question, machine, budget);
+  if (lost !== undefined) return { answer: { verdict: 'none', order: [], nodes: 0, lostWords: [] }, lost };
+  return { answer: first ?? answerSerially(question, machine, budget), lost };
+}
+
+/** The order of publishing, if that is one. Others may have gone wrong in parts of the epoch that are not these. */
+function answerInOrder(question: Question, machine: SlotMachine, budget: Budget): SerialAnswer | undefined {
+  const { slots } = question;
+  const unitsANode = unitsOfStates(question);
+  if (budget.nodesFor(unitsANode) < slots.length) return undefined;
+  budget.spendNodes(slots.length, unitsANode);
+  const model = new ComponentModel(question, machine);
+  try {
+    const isOrder = slots.every((_, operation) => model.apply(operation)) && model.isFinal();
+    return isOrder ? { verdict: 'found', order: slots, nodes: slots.length, lostWords: [] } : undefined;
+  } catch (error) {
+    if (!(error instanceof SlotsTooLong)) throw error;
+    return undefined;
+  }
 }
 
 /** Looks for an order of a question's slots. */
