@@ -239,7 +239,10 @@ function faultText(backend: string, message: string): string {
 function headlineOf(input: ReportInput, epoch: ReportedEpoch | undefined): string {
   const { judgement } = input;
   const overview = overviewText({ ...judgement.epochs, stretches: [] }, judgement.comparedWith);
-  if (epoch?.explanation !== undefined) return `Epoch ${epoch.epoch}: ${epoch.explanation.summary}`;
+  if (epoch?.explanation !== undefined) {
+    const { verdict, summary } = epoch.explanation;
+    return `Epoch ${epoch.epoch}: ${verdict === 'unknown' ? 'not explained: ' : ''}${summary}`;
+  }
   if (epoch?.divergence !== undefined) {
     const { where, backend, comparedWith, expected, seen } = epoch.divergence;
     return `Epoch ${epoch.epoch}: ${where} is ${seen} on ${backend}, and ${expected} in ${sourceText(comparedWith)}`;
