@@ -122,7 +122,7 @@ describe('vrrl explain', () => {
     });
     const { out } = await vrrl(['explain', folder.at('promising.vrrl'), '--epoch', '1']);
     expect(out).toContain('lost update: no order of its 3 slots gives');
-    expect(out).toMatch(/accesses, from above .*:\n +slot 0 +slot 1/);
+    expect(out).toMatch(/accesses, from above:\n +0: BUMP\(.*\) +1: BUMP\(.*\)\n +1 +control\[/);
   });
 
   test('explains what a backend does with an epoch', async () => {

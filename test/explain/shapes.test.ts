@@ -201,7 +201,17 @@ describe('shapes that people know by name', () => {
   it('gives up by count, and says so', () => {
     const scenario = epoch([PAIR, 1], [PAIR, 2], [PAIR, 3]);
     const last = seen(scenario, { [X]: 1, [Y]: 1 });
-    expect(explain(scenario, last, { maxNodes: 0 })).toMatchObject({ verdict: 'unknown', nodes: 0 });
+    const summary = 'for 3 slots that share words, no order was found among those tried';
+    expect(explain(scenario, last, { maxNodes: 0 })).toMatchObject({ verdict: 'unknown', summary, nodes: 0 });
     expect(explain(scenario, last)).toMatchObject({ verdict: 'serializable' });
+  });
+
+  it('says once of several groups of slots that it gave up', () => {
+    const write = (word: number, value: number, result: number) => [WRITE_READ, word, value, word, result] as const;
+    const [one, other] = [write(X, 1, 174), write(X, 2, 175)];
+    const scenario = epoch(one, other, write(Y, 1, 176), write(Y, 2, 177), write(Y, 3, 178));
+    const { summary, notKnown } = explain(scenario, seen(scenario, { [X]: 1, [Y]: 1 }), { maxNodes: 0 });
+    const expected = 'for 2 groups of slots that share words, of up to 3 slots, no order was found among those tried';
+    expect({ summary, notKnown }).toEqual({ summary: expected, notKnown: [expected] });
   });
 });
