@@ -6,7 +6,7 @@ import { columnOf, type Score, summarize } from '../../src/mutants/index.ts';
 import { type MutantReport, SCORE_HEAD, scoreCells, summaryLine } from './mutants.ts';
 import { count, percent } from './text.ts';
 
-/** Puts a section for each backend into the document, in place of an older one of its name. */
+/** Puts a section for each backend into the document, in place of an older one of its name: a GPU's is of its adapter alone. */
 export function writeMutantsSection(path: string, report: MutantReport): void {
   let text = existsSync(path) ? readFileSync(path, 'utf8') : '';
   const backends = [...new Set(report.scores.map(({ backend }) => backend))];
@@ -14,11 +14,17 @@ export function writeMutantsSection(path: string, report: MutantReport): void {
     const scores = report.scores.filter((score) => score.backend === backend);
     text = withSection(
       text,
-      `${backend}${report.oneIn === undefined ? '' : ', rare'}`,
+      `${placeOf(report, backend)}${report.oneIn === undefined ? '' : ', rare'}`,
       sectionOf({ ...report, scores }),
     );
   }
   writeFileSync(path, withSummary(text));
+}
+
+/** Where mutants ran: a backend, and on GPUs the adapter without what its driver says of itself. */
+function placeOf({ adapters }: MutantReport, backend: string): string {
+  const adapter = adapters[backend]?.replace(/ \(.*$/, '');
+  return adapter === undefined ? backend : `${backend} on ${adapter}`;
 }
 
 function withSection(text: string, name: string, section: string): string {
@@ -55,11 +61,15 @@ function summaryTable(text: string): string {
     killed: Number(killed.replaceAll(',', '')),
     killable: Number(killable.replaceAll(',', '')),
   }));
-  // A pair is a mutant and a way of running it.
   const onGpus = rows.filter(({ way }) => /^(?:dawn|wgpu)\b/.test(way) && !way.includes(' in one slot of '));
-  const sum = (of: 'killed' | 'killable') => onGpus.reduce((total, row) => total + row[of], 0);
-  const total = { way: 'all pairs of mutant and GPU stack', killed: sum('killed'), killable: sum('killable') };
-  const lines = (onGpus.length > 1 ? [...rows, total] : rows).map(
+  // A pair is a mutant and a stack; those without stress stand beside those with it.
+  const totals = ['no stress', 'stress'].flatMap((column) => {
+    const pairs = onGpus.filter(({ way }) => way.endsWith(`, ${column}`));
+    const sum = (of: 'killed' | 'killable') => pairs.reduce((total, row) => total + row[of], 0);
+    const way = `all pairs of mutant and GPU stack, ${column}`;
+    return pairs.length > 1 ? [{ way, killed: sum('killed'), killable: sum('killable') }] : [];
+  });
+  const lines = [...rows, ...totals].map(
     ({ way, killed, killable }) => `| ${way} | ${killed} | ${killable} | ${percent(killed / killable)} |`,
   );
   return ['| where | killed | of | share |', '| --- | --- | --- | --- |', ...lines].join('\n');
@@ -68,15 +78,16 @@ function summaryTable(text: string): string {
 function sectionOf(report: MutantReport): string {
   const { scores, oneIn, adapters } = report;
   const { backend } = scores[0];
+  const place = placeOf(report, backend);
   const rare = oneIn === undefined ? '' : `, defects in one slot of ${count(oneIn)}`;
   const hasNoStress = scores.every(({ stress }) => stress === false);
   const columns = summarize(scores);
   return [
-    `## ${backend}${rare}`,
+    `## ${place}${rare}`,
     '',
     `\`${commandOf(report, backend)}${hasNoStress ? ' --no-stress' : ''}\`, ${new Date().toISOString().slice(0, 10)}, ${adapters[backend] === undefined ? '' : `${adapters[backend]}, `}${machine()}.`,
     '',
-    ...columns.map((summary) => `- ${summaryLine(summary, oneIn)}.`),
+    ...columns.map((summary) => `- ${summaryLine({ ...summary, backend: place }, oneIn)}.`),
     '',
     ...markdownTable(scores, columns.length > 1),
   ].join('\n');

@@ -66,14 +66,17 @@ describe('vrrl mutants', () => {
   test('the summary of a document adds up what GPU stacks came to, on whatever day', async () => {
     const file = folder.at('gpus.md');
     const lines = [
-      'dawn, no stress: 3 of 4',
-      'dawn, stress: 4 of 4',
+      'dawn on nvidia, no stress: 3 of 4',
+      'dawn on nvidia, stress: 4 of 4',
+      'wgpu on llvmpipe, no stress: 1 of 4',
+      'wgpu on llvmpipe, stress: 3 of 4',
       'wgpu, no stress, defects in one slot of 2: 1 of 4',
     ];
     writeFileSync(file, `# Score\n\n${lines.map((line) => `- ${line} mutants killed.`).join('\n')}\n`);
     await vrrl(['mutants', '--only', '19', '--runs', '100', '--into', file]);
     const text = readFileSync(file, 'utf8');
-    expect(text).toContain('| all pairs of mutant and GPU stack | 7 | 8 | 88% |');
+    expect(text).toContain('| all pairs of mutant and GPU stack, no stress | 4 | 8 | 50% |');
+    expect(text).toContain('| all pairs of mutant and GPU stack, stress | 7 | 8 | 88% |');
     expect(text).toContain('| wgpu, no stress, defects in one slot of 2 | 1 | 4 | 25% |');
   });
 
