@@ -47,6 +47,9 @@ interface Looked {
   readonly isComplete: boolean;
 }
 
+/** What ends a search: any run that answers, or one that leaves those slots whole that are to be. */
+type Wanted = 'any' | 'whole';
+
 class AccessSearch {
   readonly #question: Question;
   readonly #small: Question;
@@ -82,8 +85,9 @@ class AccessSearch {
       (slot) => !isSeveral(this.#question, slot) || promises(this.#question, slot),
     );
     const { found } = this.#look(this.#small, 'sequential', isViolation ? 'any' : 'whole');
-    if (isViolation) return this.#broken(found, undefined);
-    if (found?.isWhole) return this.#legalInAll(found);
+    const ofAll = this.#drawn(this.#question, isViolation ? 'any' : 'whole');
+    if (isViolation) return this.#broken(found, ofAll === undefined ? undefined : 'access-serial');
+    if (found?.isWhole) return ofAll?.isWhole ? this.#legal(found, this.#small) : this.#legalInAll(found);
     return this.#unknown(`not all interleavings of the ${this.#question.slots.length} slots were looked at`);
   }
 
@@ -232,20 +236,14 @@ class AccessSearch {
    *
    * @param wanted what ends the search: any that answers, or one that leaves those slots whole that are to be.
    */
-  #look(question: Question, memory: MemoryModel, wanted: 'any' | 'whole'): Looked {
+  #look(question: Question, memory: MemoryModel, wanted: Wanted): Looked {
     const scenario = partOf(question);
-    const whole = new Set(question.slots.flatMap((slot, record) => (promises(question, slot) ? [record] : [])));
     let found: FoundRun | undefined;
     let unitsToKeep = 0;
-    const onRun = (run: Run) => {
-      this.#budget.spendRun(run.steps);
-      if (this.#budget.unitsLeft <= unitsToKeep) return true;
-      if (run.isHung || !answers(run, question)) return false;
-      const trace = run.trace();
-      const isWhole = keepsWhole(trace, whole);
-      if (found === undefined || isWhole) found = { token: run.token(), trace, memory, isWhole };
-      return isWhole || wanted === 'any';
-    };
+    const isOver = () => this.#budget.unitsLeft <= unitsToKeep;
+    const onRun = this.#listener(question, memory, { wanted, isOver }, (run) => {
+      found = run;
+    });
     const share = (part: number) => {
       unitsToKeep = this.#budget.unitsLeft * (1 - part);
       return Math.max(1, Math.ceil(this.#budget.runsLeft * part));
@@ -259,6 +257,40 @@ class AccessSearch {
     }
     return { found, isComplete: all.complete };
   }
+
+  /** A run that answers, of a few: where many slots meet, one is drawn sooner than it is come by in taking one and all. */
+  #drawn(question: Question, wanted: Wanted): FoundRun | undefined {
+    let found: FoundRun | undefined;
+    const runs = Math.min(MAX_DRAWN, Math.ceil(this.#budget.runsLeft * SHARE_OF_SAMPLES));
+    if (this.#budget.isSpent || runs <= 0) return undefined;
+    const isOver = () => this.#budget.isSpent;
+    const onRun = this.#listener(question, 'sequential', { wanted, isOver }, (run) => {
+      found = run;
+    });
+    sample(partOf(question), { memory: 'sequential', sampler: 'urw', runs, maxSteps: MAX_STEPS }, onRun);
+    return found;
+  }
+
+  /** Calls back with a first run that answers a question, and with one that leaves slots whole; true ends the search. */
+  #listener(
+    question: Question,
+    memory: MemoryModel,
+    { wanted, isOver }: { readonly wanted: Wanted; readonly isOver: () => boolean },
+    onFound: (found: FoundRun) => void,
+  ): (run: Run) => boolean {
+    const whole = new Set(question.slots.flatMap((slot, record) => (promises(question, slot) ? [record] : [])));
+    let hasFound = false;
+    return (run) => {
+      this.#budget.spendRun(run.steps);
+      if (isOver()) return true;
+      if (run.isHung || !answers(run, question)) return false;
+      const trace = run.trace();
+      const isWhole = keepsWhole(trace, whole);
+      if (!hasFound || isWhole) onFound({ token: run.token(), trace, memory, isWhole });
+      hasFound = true;
+      return isWhole || wanted === 'any';
+    };
+  }
 }
 
 /** States looked at to tell of a violation that is found already how strong a demand all slots still meet. */
@@ -266,6 +298,8 @@ const MAX_NODES_OF_ALL = 10_000;
 /** What taking one and all may spend of what is left, and what drawing some may. */
 const SHARE_OF_ALL = 0.6;
 const SHARE_OF_SAMPLES = 0.2;
+/** Runs of many slots that are drawn before anything else is done about them. */
+const MAX_DRAWN = 200;
 /** Of one lane in one run: an interleaving in which a loop goes on for longer explains nothing to anybody. */
 const MAX_STEPS = 10_000;
 

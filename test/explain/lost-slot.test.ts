@@ -320,6 +320,7 @@ describe('a mark that was lost among many', () => {
     const seen: Marks = [448, sound?.words[FIRST + 1] ?? 0];
     const told = explain(scenario, seenAs(scenario, seen));
     expect(told).toMatchObject({ verdict: 'unserializable', violated: 'slot-serial', brokenPromises: ['RAISE'] });
+    expect(told.holds).toBe('access-serial');
     expect(told.contradiction).toMatchObject({ shape: 'torn', isMinimal: true, words: [{ seen: 448, nearest: 984 }] });
     expect(told.slots.map(({ text }) => text).sort()).toEqual([`RAISE(448, ${FIRST})`, `RAISE(984, ${FIRST})`]);
     expect(told.argument.join(' ')).toContain('none makes it smaller');
@@ -328,6 +329,17 @@ describe('a mark that was lost among many', () => {
     const placed = told.witness.slots.map((slot) => scenario.slots[slot]);
     const part = { ...scenario, slots: placed, batchEnds: [placed.length] };
     expect(replayToken(part, told.witness.token).outcome.words[FIRST]).toBe(448);
+  });
+
+  it('is legal if the slots promised nothing', () => {
+    const scenario = scenarioOf(many(Mark.QUIET_RAISE), [0, 0]);
+    const sound = replayed(scenario, [...scenario.slots.keys()]);
+    const { verdict, violated, contradiction } = explain(
+      scenario,
+      seenAs(scenario, [448, sound?.words[FIRST + 1] ?? 0]),
+    );
+    expect({ verdict, violated }).toEqual({ verdict: 'serializable', violated: 'slot-serial' });
+    expect(contradiction?.slots).toHaveLength(2);
   });
 
   it('is nobody’s fault if a slot that promised nothing may have lowered it in between', () => {
