@@ -28,9 +28,9 @@ export interface ExplorerScoreOptions {
 
 /** Slots of the ring: more than a race has. */
 const SLOTS = 8;
-/** Schedules of a scenario before the next one, with other lots. Lots decide little where the defect is always met. */
+/** Schedules of a scenario before the next one, with other lots. A rare defect is met in few scenarios, and each costs far more than a run. */
 const RUNS_OF_SCENARIO = 64;
-const RUNS_OF_RARE_SCENARIO = 16;
+const RUNS_OF_RARE_SCENARIO = 256;
 /** In turn: none of them is the best for all bugs. */
 const SAMPLERS: readonly Sampler[] = ['uniform', 'pos', 'pct'];
 /** Accesses of a lane before it counts as hung; the longest race takes a few dozen. */
