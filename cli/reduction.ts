@@ -8,6 +8,7 @@ import { drawStress, type StressSettings } from '../src/backend/index.ts';
 import { InputError } from '../src/base/errors.ts';
 import { RandomWords } from '../src/base/random.ts';
 import type { Rate } from '../src/diff/index.ts';
+import { explain } from '../src/explain/index.ts';
 import type { MemoryModel } from '../src/explore/index.ts';
 import type { Kernel } from '../src/kernel/index.ts';
 import {
@@ -18,6 +19,8 @@ import {
   type Failure,
   fewestSwitches,
   findFailing,
+  isUndecided,
+  type KernelOracleName,
   type LogCandidate,
   largestSlotOf,
   type OracleName,
@@ -26,8 +29,8 @@ import {
   referenceOutcomes,
   type ScheduleComparison,
   type Subject,
+  scenarioOf,
   slotCountOf,
-  violationOf,
   whyNotOf,
 } from '../src/reduce/index.ts';
 import { type PlannedEpoch, planReplay, type ReplayPlan } from '../src/replay/index.ts';
@@ -52,6 +55,8 @@ export interface ReduceFlags {
   readonly token?: string | undefined;
   readonly test?: string | undefined;
   readonly oracle?: OracleName | undefined;
+  /** Whatever differs from the order of publishing is a failure, a legal reordering too. */
+  readonly anyDifference?: true | undefined;
   readonly alpha?: number | undefined;
   readonly rate?: number | undefined;
   readonly maxRuns?: number | undefined;
@@ -92,6 +97,10 @@ export interface ReducedRecording {
   readonly searchRuns: number;
   /** How often the original failed. */
   readonly rate: Rate;
+  /** Runs that differed from the order of publishing in a way that some order explains, as far as that was asked. */
+  readonly legalRuns: number;
+  /** Whether that is all there was: nothing failed, here or on the CPU model before. */
+  readonly isOnlyLegal: boolean;
   /** Undefined if nothing failed. */
   readonly reduction: Reduction | undefined;
   /** What a failing run of the reproducer showed, where a backend ran it. */
@@ -180,6 +189,7 @@ async function byCommand(work: Work, command: string): Promise<Done> {
       judge: { kind: 'command', asked: command, oracle: undefined },
       ...placeOf(original),
       rate: reduction.rateBefore,
+      ...NOTHING_LEGAL,
       reduction: reduction.reproducer === undefined ? undefined : reduction,
       failure: undefined,
       schedule: undefined,
@@ -190,21 +200,20 @@ async function byCommand(work: Work, command: string): Promise<Done> {
   }
 }
 
+/** Where nobody asked whether what differs is legal. */
+const NOTHING_LEGAL = { legalRuns: 0, isOnlyLegal: false };
+
 /** A shell says so when there is no such command, which is hardly what somebody looks for. */
 function notesOnExit(signature: string): string[] {
   if (!/ 12[67]$/.test(signature)) return [];
   return [`the command failed with ${signature}, as a shell does for a command that it cannot run`];
 }
 
-/** What a failure may be, the strictest first: what it was given as, or else what there is to compare with. */
-function oraclesFor(flags: ReduceFlags, kernel: Kernel | undefined): readonly OracleName[] {
-  const { oracle } = flags;
-  if (oracle === undefined) {
-    if (kernel === undefined) return ['differs-from-itself'];
-    // Backends show many outcomes, and each would have to be explained.
-    return isOnExplorer(flags) ? ['unserializable', 'differs-from-reference'] : ['differs-from-reference'];
-  }
-  if (kernel !== undefined || oracle === 'differs-from-itself') return [oracle];
+/** What a failure is: what it was given as, or else what there is to compare with. */
+function oracleFor(flags: ReduceFlags, kernel: Kernel | undefined): OracleName {
+  const oracle = flags.anyDifference ? 'differs-from-reference' : flags.oracle;
+  if (oracle === undefined) return kernel === undefined ? 'differs-from-itself' : 'unexplained';
+  if (kernel !== undefined || oracle === 'differs-from-itself') return oracle;
   throw new InputError(
     `--oracle ${oracle} needs a kernel, and the recording has none`,
     'name one with --kernel FILE, or use --oracle differs-from-itself.',
@@ -215,30 +224,27 @@ function isOnExplorer({ explorer, token }: ReduceFlags): boolean {
   return explorer === true || token !== undefined;
 }
 
-/** A legal reordering is what is looked for only if nothing worse is there. */
 async function onBackend(work: Work): Promise<Done> {
-  const first = await modelFirst(work);
-  if (first !== undefined && 'judge' in first) return first;
   const { flags, kernel } = work;
-  const oracles = oraclesFor(flags, kernel);
-  const make = isOnExplorer(flags) ? onExplorer : onOneBackend;
-  let searchRuns = 0;
-  let done: Done | undefined;
-  for (const oracle of oracles) {
-    const next = await make(work, oracle);
-    searchRuns += next.searchRuns;
-    done = { ...next, searchRuns };
-    if (next.reduction !== undefined) break;
-    searchRuns += next.rate.total;
-  }
-  if (done === undefined) throw new Error('there is no oracle');
-  const isLegal = done.reduction !== undefined && done.judge.oracle !== oracles[0];
-  const notes = [...(first === undefined ? [] : [first.note]), ...done.notes, ...(isLegal ? [LEGAL] : [])];
-  return { ...done, notes };
+  const oracle = oracleFor(flags, kernel);
+  const first = await modelFirst(work, oracle);
+  if (first !== undefined && 'judge' in first) return first;
+  const done = await (isOnExplorer(flags) ? onExplorer : onOneBackend)(work, oracle);
+  if (first === undefined) return done;
+  return { ...done, isOnlyLegal: done.isOnlyLegal && !first.hasFailed, notes: [first.note, ...done.notes] };
 }
 
-const LEGAL =
-  'no run showed what no order of whole slots explains: what differs from the order of publishing may be a legal reordering';
+/** States and interleavings for the last word on what is left. */
+const LAST_WORD = { maxNodes: 50_000, maxRuns: 5_000 };
+
+/** What makes a failure less than one, as `vrrl explain` has it. */
+function doubtsAbout(reproducer: LogCandidate, { signature, outcomes }: Failure): string[] {
+  if (isUndecided(signature)) return ['whether an order of the slots explains the failure is not known'];
+  const scenario = scenarioOf(reproducer);
+  if (scenario === undefined || outcomes.length !== 1) return [];
+  const { verdict, summary } = explain(scenario, outcomes[0], LAST_WORD);
+  return verdict === 'serializable' ? [`vrrl explain says of the failure: ${summary}`] : [];
+}
 
 async function onOneBackend(work: Work, oracle: OracleName): Promise<Done> {
   const { flags, kernel, io } = work;
@@ -259,14 +265,28 @@ async function onOneBackend(work: Work, oracle: OracleName): Promise<Done> {
       judge: { kind: 'backend', asked: name, oracle },
       ...placeOf(original),
       rate: reduction.rateBefore,
+      ...legalIn(reduction, subject, oracle),
       reduction: reproducer === undefined ? undefined : reduction,
       failure,
       schedule: isKnown ? await scheduleOf(reproducer, signature, oracle, flags) : undefined,
-      notes: isInVain ? [`${name} takes no stress: it had no effect`] : [],
+      notes: [
+        ...(isInVain ? [`${name} takes no stress: it had no effect`] : []),
+        ...(failure && reproducer ? doubtsAbout(reproducer, failure) : []),
+      ],
     };
   } finally {
     await subject.close();
   }
+}
+
+function legalIn(
+  { reproducer }: Reduction,
+  { excusedRuns }: { readonly excusedRuns: number },
+  oracle: OracleName,
+): Pick<Done, 'legalRuns' | 'isOnlyLegal'> {
+  // Of the other oracles, some excuse what nobody can tell.
+  const legalRuns = oracle === 'unexplained' ? excusedRuns : 0;
+  return { legalRuns, isOnlyLegal: reproducer === undefined && legalRuns > 0 };
 }
 
 /** What runs candidates unless something else is asked for. */
@@ -280,7 +300,6 @@ function backendSubject(io: Io, flags: ReduceFlags, oracle: OracleName): Backend
     name,
     make: async (each) => (await backendFactory(name, each, flags, io.note))(),
     oracle,
-    explain: violationOf,
     isDeterministic: name === 'reference',
   });
 }
@@ -298,7 +317,7 @@ async function scheduleOf(
   { seed, memory }: ReduceFlags,
 ): Promise<ScheduleComparison | undefined> {
   if (oracle === 'differs-from-itself' || slotCountOf(reproducer) > MOST_SLOTS_TO_SCHEDULE) return undefined;
-  const subject = new ExplorerSubject({ oracle, explain: violationOf, seed, memory });
+  const subject = new ExplorerSubject({ oracle, seed, memory });
   if (subject.affordable(reproducer, SCHEDULES_TO_FIND) < SCHEDULES_TO_FIND) return undefined;
   await subject.run(reproducer, SCHEDULES_TO_FIND, signature);
   const found = subject.failureOf(reproducer, signature);
@@ -316,7 +335,8 @@ async function onExplorer(work: Work, oracle: OracleName): Promise<Done> {
   await writeFromModel(work, kernel, found);
   const isToConfirm = reproducer !== undefined && signature !== undefined && flags.backend !== undefined;
   const notes = isToConfirm ? [(await confirmed(io, flags, oracle, reproducer, signature)).note] : [];
-  return { ...doneOnModel(found, oracle), notes };
+  const done = doneOnModel(found, oracle);
+  return { ...done, notes: [...notes, ...done.notes] };
 }
 
 /** What the CPU model made of a recording. */
@@ -325,6 +345,7 @@ interface ModelReduction {
   readonly reduction: Reduction;
   readonly failure: Failure | undefined;
   readonly schedule: ScheduleComparison | undefined;
+  readonly excusedRuns: number;
 }
 
 interface ModelLimits {
@@ -337,13 +358,13 @@ const NO_LIMITS: ModelLimits = { findMs: Number.POSITIVE_INFINITY, reduceMs: Num
 
 async function reduceOnModel(
   work: Work,
-  oracle: Exclude<OracleName, 'differs-from-itself'>,
+  oracle: KernelOracleName,
   { findMs, reduceMs }: ModelLimits = NO_LIMITS,
 ): Promise<ModelReduction> {
   const { seed, memory, token } = work.flags;
   let end = performance.now() + findMs;
   const isOver = () => performance.now() > end;
-  const subject = new ExplorerSubject({ oracle, explain: violationOf, seed, memory, isOver });
+  const subject = new ExplorerSubject({ oracle, seed, memory, isOver });
   const original = token === undefined ? await findOriginal(work, subject, true) : wholeOf(work);
   end = performance.now() + reduceMs;
   const wanted = token === undefined ? undefined : (await subject.replay(original.candidate, token))?.signature;
@@ -354,7 +375,13 @@ async function reduceOnModel(
   const options = memory === undefined ? {} : { memory };
   const schedule =
     isKnown && found ? await fewestSwitches(reproducer, subject, found.token, signature, options) : undefined;
-  return { original, reduction, failure: schedule?.failure ?? found?.failure, schedule };
+  return {
+    original,
+    reduction,
+    failure: schedule?.failure ?? found?.failure,
+    schedule,
+    excusedRuns: subject.excusedRuns,
+  };
 }
 
 async function writeFromModel(work: Work, kernel: Kernel, { original, reduction, failure }: ModelReduction) {
@@ -364,16 +391,18 @@ async function writeFromModel(work: Work, kernel: Kernel, { original, reduction,
 }
 
 function doneOnModel(
-  { original, reduction, failure, schedule }: ModelReduction,
+  { original, reduction, failure, schedule, excusedRuns }: ModelReduction,
   oracle: OracleName,
-): Omit<Done, 'notes'> {
+): Done {
   return {
     judge: { kind: 'explorer', asked: 'the CPU model', oracle },
     ...placeOf(original),
     rate: reduction.rateBefore,
+    ...legalIn(reduction, { excusedRuns }, oracle),
     reduction: reduction.reproducer === undefined ? undefined : reduction,
     failure,
     schedule,
+    notes: failure && reduction.reproducer ? doubtsAbout(reduction.reproducer, failure) : [],
   };
 }
 
@@ -385,18 +414,25 @@ const LEAST_RUNS_FOR_MODEL = 2_000;
 /** Epochs that it looks at: of more it would see too little. */
 const MOST_EPOCHS_FOR_MODEL = 256;
 
+/** Nothing came of it. */
+interface InVain {
+  readonly note: string;
+  /** The model showed a failure all the same. */
+  readonly hasFailed: boolean;
+}
+
 /**
  * The CPU model before the backend that was asked for: it shows within seconds what a device shows once in a million runs, and
  * with its schedule. What it shows counts only if the backend shows it too, since otherwise something else may be wrong there.
  *
- * @returns undefined if it is out of the question; a note if nothing came of it.
+ * @returns undefined if it is out of the question.
  */
-async function modelFirst(work: Work): Promise<Done | { readonly note: string } | undefined> {
+async function modelFirst(work: Work, asked: OracleName): Promise<Done | InVain | undefined> {
   const { flags, kernel, io } = work;
   if (kernel === undefined || !isForModel(flags)) return undefined;
   // What is wrong with the backend's name is said at once.
   await backendFactory(backendOf(flags), kernel, flags, io.note);
-  const oracle = flags.oracle === 'differs-from-reference' ? flags.oracle : 'unserializable';
+  const oracle = asked === 'differs-from-reference' ? asked : 'unserializable';
   const chosen = epochsForModel(work, kernel);
   if (chosen.length === 0) return undefined;
   // How often a backend fails says nothing about how often the model does.
@@ -404,16 +440,21 @@ async function modelFirst(work: Work): Promise<Done | { readonly note: string } 
   const { reproducer, signature, isMinimal, unresolved, runs } = found.reduction;
   if (reproducer === undefined || signature === undefined) {
     const all = plural(found.original.searchRuns + runs, 'run');
-    return { note: `the CPU model was tried first, and showed no failure in ${all}` };
+    return { note: `the CPU model was tried first, and showed no failure in ${all}`, hasFailed: false };
   }
-  if (!isMinimal || unresolved > 0) return { note: 'the CPU model was tried first, and would have taken too long' };
+  if (!isMinimal || unresolved > 0) {
+    return { note: 'the CPU model was tried first, and would have taken too long', hasFailed: true };
+  }
   const { isSeen, note } = await confirmed(io, flags, oracle, reproducer, signature);
-  if (!isSeen)
+  if (!isSeen) {
     return {
+      hasFailed: true,
       note: `the CPU model was tried first, and showed a failure (${signature}): ${note}; --explorer reduces it there`,
     };
+  }
   await writeFromModel(work, kernel, found);
-  return { ...doneOnModel(found, oracle), notes: [`reduced on the CPU model, which was tried first; ${note}`] };
+  const done = doneOnModel(found, oracle);
+  return { ...done, notes: [`reduced on the CPU model, which was tried first; ${note}`, ...done.notes] };
 }
 
 /** Epochs of few lanes and short schedules. */

@@ -17,15 +17,15 @@ import { tidyJson } from '../render/json.ts';
 import { renderReduction, type WrittenFiles } from '../render/reduce.ts';
 import { reductionJson } from '../render/reduce-json.ts';
 import { renderTestFile, testPathOf } from '../render/reduce-test-file.ts';
-import { count, printable } from '../render/text.ts';
+import { count, plural, printable } from '../render/text.ts';
 import { stressSeed, stressSettings } from '../stress-options.ts';
 
 const AFTER_HELP = `
 An epoch that fails is looked for, each of them started from its recorded state; then epochs, slots, state, lanes, ring,
 arguments and stress are made smaller as long as it fails in the same way. Nothing is compared with what was recorded,
-since fewer slots leave something else: a candidate fails if it differs from what its own slots do in publish order.
---oracle unserializable counts only what no serial order explains (the CPU model asks for that first);
-without a kernel a backend is compared with what it mostly does.
+since fewer slots leave something else: a candidate fails if what it shows is not what its own slots do in some order, or
+nobody can tell. If all that differs from the order of publishing is legal so, reduce says that and makes nothing;
+--any-difference reduces it all the same. Without a kernel a backend is compared with what it mostly does.
 A command is given the path of a candidate for {} and ends as for git bisect run: 0 it is good, 125 cannot tell,
 any other up to 127 it is bad. It is run by the shell, in this folder.
 Where the kernel is known, the CPU model is tried first for a few seconds: what it shows is reduced there, with its
@@ -33,7 +33,7 @@ schedule, and counts if the backend confirms it. A GPU gets candidates as progra
 One failing run is enough to take a candidate; as many clean ones as its rate asks for are needed to reject it.
 
 The reproducer is a log that replays by itself, and beside it is a test for node --test (small.test.mjs).
-Exit codes: 0 a reproducer was written, 2 wrong use or bad input, 3 nothing failed, 4 a backend failed to start.
+Exit codes: 0 a reproducer was written, or all that differs is legal; 2 wrong use or bad input, 3 nothing failed, 4 a backend failed to start.
 
 Examples:
   $ vrrl reduce run.vrrl -o small.vrrl
@@ -64,8 +64,13 @@ export const addReduce: AddCommand = (program, context) => {
     .addOption(
       new Option(
         '--oracle <name>',
-        'what a failure is; default: differs-from-reference, without a kernel -from-itself',
+        'what a failure is; default: unexplained, without a kernel differs-from-itself',
       ).choices(ORACLES),
+    )
+    .addOption(
+      new Option('--any-difference', 'reduce what differs from the order of publishing, even if it is legal').conflicts(
+        ['oracle', 'test'],
+      ),
     )
     .option('--alpha <share>', `how likely a decision may reject a candidate wrongly; default ${DEFAULT_ALPHA}`, share)
     .option('--rate <share>', 'how often it fails; 1: every time, one run decides; default: measured', share)
@@ -102,10 +107,11 @@ export const addReduce: AddCommand = (program, context) => {
         const reduced = await reduceRecording(io, recording, options);
         const { reduction } = reduced;
         if (reduction !== undefined) writeTest(files, reduced, reduction, options.force === true);
-        else context.exitCode = ExitCode.UNKNOWN;
+        else if (!reduced.isOnlyLegal) context.exitCode = ExitCode.UNKNOWN;
         if (options.json) await io.write(`${tidyJson(reductionJson(reduced, files, `vrrl ${VERSION}`))}\n`);
         else if (reduction !== undefined) await io.write(renderReduction(io, reduced, reduction, files));
-        if (reduction === undefined) io.note(nothingFailed(reduced));
+        else if (reduced.isOnlyLegal) await io.write(onlyLegal(reduced));
+        if (reduction === undefined && !reduced.isOnlyLegal) io.note(nothingFailed(reduced));
       } finally {
         recording.close();
       }
@@ -135,6 +141,18 @@ function writeTest(
 ): void {
   if (testFile === undefined) return;
   fs.writeFileSync(testFile, renderTestFile(reduced, reduction, output), { flag: mayReplace ? 'w' : 'wx' });
+}
+
+/** All that differs is what it may be. */
+function onlyLegal({ judge, logPath, searchRuns, rate, legalRuns, notes }: ReducedRecording): string {
+  const runs = plural(searchRuns + rate.total, 'run');
+  return [
+    ...notes.map((note) => `note: ${printable(note)}`),
+    `nothing to reduce: of ${runs} of ${printable(logPath)} on ${printable(judge.asked)}, ${count(legalRuns)} differed from the order of publishing,`,
+    'and each of them is what its slots do in some order: legal reorderings (vrrl explain --backend says which).',
+    '--any-difference makes a reproducer of one all the same.',
+    '',
+  ].join('\n');
 }
 
 /** What was done in vain, and what can be tried. */

@@ -8,7 +8,20 @@ import { commandsFor, type WrittenFiles } from './reduce.ts';
 
 /** The object that `reduce --json` prints. */
 export function reductionJson(reduced: ReducedRecording, files: WrittenFiles, tool: string): unknown {
-  const { logPath, choice, judge, epochs, searchRuns, reduction, failure, rate, schedule, notes } = reduced;
+  const {
+    logPath,
+    choice,
+    judge,
+    epochs,
+    searchRuns,
+    reduction,
+    failure,
+    rate,
+    schedule,
+    notes,
+    legalRuns,
+    isOnlyLegal,
+  } = reduced;
   const { kernel } = choice;
   return {
     schemaVersion: 1,
@@ -22,6 +35,8 @@ export function reductionJson(reduced: ReducedRecording, files: WrittenFiles, to
     reproduced: reduction !== undefined,
     original: { epochs, rate },
     searchRuns,
+    legalRuns,
+    isOnlyLegal,
     ...(reduction === undefined ? {} : reproducerJson(reduced, reduction, files)),
     ...(failure === undefined
       ? {}

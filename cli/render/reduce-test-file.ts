@@ -119,24 +119,21 @@ interface SubjectExpression {
 
 function subjectExpression({ judge, memory }: ReducedRecording, folder: string): SubjectExpression {
   const oracle = judge.oracle ?? 'differs-from-reference';
-  const explains = oracle === 'unserializable';
-  const explain = explains ? ['  explain: violationOf,'] : [];
-  const fromReduce = explains ? ['violationOf'] : [];
   if (judge.kind === 'explorer') {
     const model = memory === undefined ? [] : [`  memory: ${literal(memory)},`];
-    const lines = [`  oracle: ${literal(oracle)},`, ...explain, ...model];
+    const lines = [`  oracle: ${literal(oracle)},`, ...model];
     return {
       subject: ['const subject = new ExplorerSubject({', ...lines, '});'],
       fromNode: [],
-      fromReduce: ['ExplorerSubject', ...fromReduce],
+      fromReduce: ['ExplorerSubject'],
     };
   }
   const { imports, make } = backendExpression(judge.asked, folder);
-  const lines = [`  name: ${literal(judge.asked)},`, `  make: ${make},`, `  oracle: ${literal(oracle)},`, ...explain];
+  const lines = [`  name: ${literal(judge.asked)},`, `  make: ${make},`, `  oracle: ${literal(oracle)},`];
   return {
     subject: ['const subject = new BackendSubject({', ...lines, '});'],
     fromNode: imports,
-    fromReduce: ['BackendSubject', ...fromReduce],
+    fromReduce: ['BackendSubject'],
   };
 }
 

@@ -4,14 +4,7 @@ import { type Awaitable, type Backend, BackendFaultError, layoutOf, PublishError
 import type { Kernel } from '../kernel/index.ts';
 import type { ObservationLayout } from '../observe/index.ts';
 import { type LogCandidate, slotCountOf } from './candidate.ts';
-import {
-  type Explain,
-  type Failure,
-  MajorityOracle,
-  type OracleName,
-  type ReferenceOracle,
-  referenceOracle,
-} from './oracle.ts';
+import { type Failure, MajorityOracle, type OracleName, type ReferenceOracle, referenceOracle } from './oracle.ts';
 import { ProgramRunner, type ProgramRuns } from './program-runs.ts';
 import { runCandidate } from './run-candidate.ts';
 import type { Runs, Subject } from './subject.ts';
@@ -21,8 +14,6 @@ export interface BackendSubjectOptions {
   /** Makes a backend for a kernel; undefined where it brings its own. */
   readonly make: (kernel: Kernel | undefined) => Awaitable<Backend>;
   readonly oracle: OracleName;
-  /** For `unserializable`. */
-  readonly explain?: Explain | undefined;
   /** It shows the same every time. */
   readonly isDeterministic?: boolean;
 }
@@ -41,6 +32,7 @@ export class BackendSubject implements Subject<LogCandidate> {
   /** The kernel that the backend was made for. */
   #madeFor: string | undefined;
   #judged: Judged | undefined;
+  #excused = 0;
   /** The newest candidate, where a device has taken it up; `refused` if it would not. */
   #runner: ProgramRunner | 'refused' | undefined;
   /** What the newest failing runs of the newest candidate showed, by their signatures. */
@@ -72,6 +64,14 @@ export class BackendSubject implements Subject<LogCandidate> {
       return await this.#afterError(error, runs, failures);
     }
     return { runs, failures, unresolved: undefined };
+  }
+
+  /**
+   * Runs of all candidates that differed from the order of publishing and were no failures; of a device that takes up programs,
+   * those that it handed back.
+   */
+  get excusedRuns(): number {
+    return this.#excused;
   }
 
   /** What the newest failing run of a candidate with that signature showed. */
@@ -144,10 +144,12 @@ export class BackendSubject implements Subject<LogCandidate> {
   }
 
   async #oracleFor(candidate: LogCandidate, layout: ReturnType<typeof layoutOf>): Promise<Judged['oracle']> {
-    const { oracle, explain } = this.#options;
+    const { oracle } = this.#options;
     if (oracle === 'differs-from-itself') return new MajorityOracle(layout, candidate);
     try {
-      return await referenceOracle(candidate, oracle === 'unserializable' ? explain : undefined);
+      return await referenceOracle(candidate, oracle, () => {
+        this.#excused += 1;
+      });
     } catch (error) {
       // What the reference cannot run is no failure of the backend.
       if (!(error instanceof BackendFaultError)) throw error;

@@ -10,6 +10,7 @@
 
 import { InputError } from '../base/errors.ts';
 import { type Rate, rateOf } from '../diff/index.ts';
+import { isUndecided } from './explained.ts';
 import type { LedgerEntry, LedgerListener, TrialReason } from './ledger.ts';
 import { cleanRunsToReject } from './rates.ts';
 import type { Runs, Subject } from './subject.ts';
@@ -39,6 +40,8 @@ const FAILURES_TO_MEASURE = 10;
 /** A share of all runs, and no more than so many, may go into finding out how often the original fails. */
 const SHARE_FOR_ORIGINAL = 0.25;
 const MOST_FOR_ORIGINAL = 100_000;
+/** Where runs differ in legal ways, so small a share of all runs tells that they do so in no other. */
+const SHARE_AMONG_LEGAL = 0.02;
 
 /** What a trial is about, for the ledger. */
 export interface TrialLabel {
@@ -148,7 +151,9 @@ export class Decider<Candidate> {
     const failures = new Map<string, number>();
     let runs = 0;
     let unresolved: string | undefined;
+    const isIdle = () => failures.size === 0 && (this.#subject.excusedRuns ?? 0) > 0;
     while (runs < most && unresolved === undefined && frequencyOf(failures, wanted).count < wantedCount) {
+      if (isIdle() && runs >= this.#maxRuns * SHARE_AMONG_LEGAL) break;
       const some = await this.#run(candidate, Math.min(this.#pace(runs, failures, wanted), most - runs), undefined);
       runs += some.runs;
       for (const [each, count] of some.failures) failures.set(each, (failures.get(each) ?? 0) + count);
@@ -185,10 +190,14 @@ export class Decider<Candidate> {
   }
 }
 
-/** How often the signature was seen that is wanted, or else the most frequent one. */
+/** How often the signature was seen that is wanted, or else the most frequent one; what nobody can tell comes after all others. */
 function frequencyOf(failures: ReadonlyMap<string, number>, wanted: string | undefined) {
   if (wanted !== undefined) return { signature: wanted, count: failures.get(wanted) ?? 0 };
   let most: { signature: string | undefined; count: number } = { signature: undefined, count: 0 };
-  for (const [signature, count] of failures) if (count > most.count) most = { signature, count };
+  for (const [signature, count] of failures) {
+    const isTold = !isUndecided(signature);
+    const wasTold = most.signature !== undefined && !isUndecided(most.signature);
+    if (isTold === wasTold ? count > most.count : isTold || most.signature === undefined) most = { signature, count };
+  }
   return most;
 }

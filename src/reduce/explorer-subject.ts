@@ -4,13 +4,11 @@ import { Explorer, type MemoryModel, type Run, type Sampler } from '../explore/i
 import type { Kernel } from '../kernel/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
 import { type LogCandidate, scenarioOf, slotCountOf } from './candidate.ts';
-import { type CandidateOracle, type Explain, type Failure, type OracleName, referenceOracle } from './oracle.ts';
+import { type CandidateOracle, type Failure, type KernelOracleName, referenceOracle } from './oracle.ts';
 import type { Runs, Subject } from './subject.ts';
 
 export interface ExplorerSubjectOptions {
-  readonly oracle: Exclude<OracleName, 'differs-from-itself'>;
-  /** For `unserializable`. */
-  readonly explain?: Explain | undefined;
+  readonly oracle: KernelOracleName;
   /** Default `sequential`. */
   readonly memory?: MemoryModel | undefined;
   /** Default `uniform`. */
@@ -54,6 +52,7 @@ export class ExplorerSubject implements Subject<LogCandidate> {
   #judged: { readonly candidate: LogCandidate; readonly oracle: CandidateOracle } | undefined;
   #seen: { readonly candidate: LogCandidate; readonly failures: Map<string, ScheduledFailure> } | undefined;
   #seed: number;
+  #excused = 0;
 
   constructor(options: ExplorerSubjectOptions) {
     this.#options = options;
@@ -88,6 +87,11 @@ export class ExplorerSubject implements Subject<LogCandidate> {
     return { runs, failures, unresolved: runs < most && isOver() ? OVER : undefined };
   }
 
+  /** Runs of all candidates that differed from the order of publishing and were no failures. */
+  get excusedRuns(): number {
+    return this.#excused;
+  }
+
   /** The newest failing run of the newest candidate with that signature. */
   failureOf(candidate: LogCandidate, signature: string): ScheduledFailure | undefined {
     return this.#seen?.candidate === candidate ? this.#seen.failures.get(signature) : undefined;
@@ -116,11 +120,10 @@ export class ExplorerSubject implements Subject<LogCandidate> {
 
   async oracleFor(candidate: LogCandidate): Promise<CandidateOracle> {
     if (this.#judged?.candidate !== candidate) {
-      const { oracle, explain } = this.#options;
-      this.#judged = {
-        candidate,
-        oracle: await referenceOracle(candidate, oracle === 'unserializable' ? explain : undefined),
-      };
+      const oracle = await referenceOracle(candidate, this.#options.oracle, () => {
+        this.#excused += 1;
+      });
+      this.#judged = { candidate, oracle };
     }
     return this.#judged.oracle;
   }

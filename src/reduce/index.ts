@@ -3,12 +3,12 @@ export { BackendSubject, type BackendSubjectOptions } from './backend-subject.ts
 export { candidateOf, type EpochSlots, type LogCandidate, scenarioOf, slotCountOf } from './candidate.ts';
 export { ddmin, type ListTest, oneByOne, type PassTest } from './ddmin.ts';
 export { DEFAULT_ALPHA, DEFAULT_MAX_RUNS, Decider, type DecisionOptions, type TrialLabel } from './decide.ts';
-export { violationOf } from './explained.ts';
+export { isUndecided } from './explained.ts';
 export { ExplorerSubject, type ExplorerSubjectOptions, type ScheduledFailure } from './explorer-subject.ts';
 export { type Found, findFailing } from './find-failing.ts';
 export { candidateOfEpochs, candidateOfRecording, largestSlotOf, whyNotOf } from './from-plan.ts';
 export type { LedgerEntry, LedgerListener, TrialReason } from './ledger.ts';
-export { type Explain, type Failure, ORACLES, type OracleName, referenceOutcomes } from './oracle.ts';
+export { type Failure, type KernelOracleName, ORACLES, type OracleName, referenceOutcomes } from './oracle.ts';
 export { cleanRunsToReject } from './rates.ts';
 export { type ListStage, type ReducedList, reduceList } from './reduce-list.ts';
 export { type ReduceOptions, type Reduction, reduceLog } from './reduce-log.ts';

@@ -7,17 +7,21 @@ import { ReferenceBackend } from '../backend/index.ts';
 import { resolveLayout } from '../observe/index.ts';
 import { freshSnapshot, type Scenario, type ScenarioOutcome } from '../scenario/index.ts';
 import type { LogCandidate } from './candidate.ts';
+import { objectionTo, violationOf } from './explained.ts';
 import { runCandidate } from './run-candidate.ts';
 import { type Difference, differenceOf } from './signature.ts';
 
-export const ORACLES = ['differs-from-reference', 'unserializable', 'differs-from-itself'] as const;
+export const ORACLES = ['unexplained', 'unserializable', 'differs-from-reference', 'differs-from-itself'] as const;
 /**
+ * - `unexplained`: no order of whole slots is known to explain it, because there is none, or because nobody can tell.
+ * - `unserializable`: there is none.
  * - `differs-from-reference`: it is not what the slots do one after the other in the order of publishing. Slots that may run in
  *   any order can differ from that and be right.
- * - `unserializable`: no order of whole slots explains it.
  * - `differs-from-itself`: it is not what the same backend mostly shows; for runtimes whose kernel vrrl does not know.
  */
 export type OracleName = (typeof ORACLES)[number];
+/** Those that know what slots do. */
+export type KernelOracleName = Exclude<OracleName, 'differs-from-itself'>;
 
 /** A run that failed. */
 export interface Failure extends Difference {
@@ -40,33 +44,47 @@ export interface ReferenceOracle extends CandidateOracle {
   readonly expected: readonly ScenarioOutcome[];
 }
 
-/** Says of what was seen of an epoch why no order of whole slots explains it; undefined if one does or nobody knows. */
-export type Explain = (scenario: Scenario, outcome: ScenarioOutcome) => string | undefined;
+/** Says of what was seen of an epoch what stands against it, as a part of the failure's signature; undefined if nothing does. */
+type Explain = (scenario: Scenario, outcome: ScenarioOutcome) => string | undefined;
+
+/** Without one, being different is enough. */
+const EXPLAIN: Readonly<Record<KernelOracleName, Explain | undefined>> = {
+  unexplained: objectionTo,
+  unserializable: violationOf,
+  'differs-from-reference': undefined,
+};
 
 /**
  * Compares runs with the serial reference, one epoch after the other.
  *
- * @param explain where it is given, a difference counts only if it says that no serial order explains it, and what it says is a
- *   part of the signature.
+ * @param onExcused is told of every run that differs and is no failure all the same.
  */
-export async function referenceOracle(candidate: LogCandidate, explain?: Explain): Promise<ReferenceOracle> {
+export async function referenceOracle(
+  candidate: LogCandidate,
+  oracle: KernelOracleName,
+  onExcused: () => void = () => undefined,
+): Promise<ReferenceOracle> {
   const expected = await referenceOutcomes(candidate);
   const { kernel } = candidate;
   if (kernel === undefined) throw new Error('there is no reference without a kernel');
   const layout = resolveLayout(new ReferenceBackend(kernel).layout);
+  const explain = EXPLAIN[oracle];
   const explained = explain && explainOnce(candidate, explain);
   return {
     expected,
     failureOf(outcomes) {
+      let isExcused = false;
       for (const [epoch, seen] of outcomes.entries()) {
         const difference = differenceOf(layout, kernel, expected[epoch], seen);
         if (difference === undefined) continue;
         const found = { ...difference, epoch, outcomes };
         if (explained === undefined) return found;
-        // Epochs after it start from what it left, so its own verdict is the last one that says anything.
+        // Epochs after it start from what it left, and are explained from there.
         const why = explained(epoch, outcomes);
-        return why === undefined ? undefined : { ...found, signature: `${why}, ${difference.signature}` };
+        if (why !== undefined) return { ...found, signature: `${why}, ${difference.signature}` };
+        isExcused = true;
       }
+      if (isExcused) onExcused();
       return undefined;
     },
   };
@@ -80,6 +98,9 @@ export async function referenceOutcomes(candidate: LogCandidate): Promise<Scenar
   return await runCandidate(backend, resolveLayout(backend.layout).snapshotWords, candidate);
 }
 
+/** Outcomes of large epochs take memory, and hardly come again where there are so many of them. */
+const MOST_REMEMBERED = 2_048;
+
 /** Explanations cost a search, and outcomes come again. */
 function explainOnce(candidate: LogCandidate, explain: Explain) {
   const known = new Map<string, string | undefined>();
@@ -89,6 +110,7 @@ function explainOnce(candidate: LogCandidate, explain: Explain) {
     const before = epoch === 0 ? (initial ?? freshSnapshot(kernel)) : startOf(outcomes[epoch - 1], kernel.controlWords);
     const { words, done, pending, faults } = outcomes[epoch];
     const key = `${epoch} ${done} ${pending} ${JSON.stringify(faults)} ${words.join()}`;
+    if (known.size >= MOST_REMEMBERED && !known.has(key)) known.clear();
     if (!known.has(key)) known.set(key, explain({ kernel, initial: before, ...epochs[epoch] }, outcomes[epoch]));
     return known.get(key);
   };

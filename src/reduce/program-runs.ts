@@ -77,8 +77,10 @@ export class ProgramRunner {
       firstReplica: this.#replicas,
     });
     this.#replicas += replicas;
-    const failures = this.#failuresOf(result);
-    this.#turn = failures.length > 0 ? FIRST_TURN : Math.min(LONGEST_TURN, this.#turn * GROWTH);
+    const { failures, isAllSeen } = this.#failuresOf(result);
+    // What is legal must not hide what is not.
+    const isShort = failures.length > 0 || !isAllSeen;
+    this.#turn = isShort ? FIRST_TURN : Math.min(LONGEST_TURN, this.#turn * GROWTH);
     return { runs: replicas, failures };
   }
 
@@ -90,7 +92,11 @@ export class ProgramRunner {
    * The first epoch that came out different in any run: before it all runs were as expected, so that of those which differ there the
    * whole history is known. Runs that differ later only are left out.
    */
-  #failuresOf({ totals, captured }: ProgramResult): ProgramRuns['failures'] {
+  #failuresOf({ totals, captured }: ProgramResult): {
+    readonly failures: ProgramRuns['failures'];
+    /** Whether all runs that differ were handed back. */
+    readonly isAllSeen: boolean;
+  } {
     for (let epoch = 0; epoch * EPOCH_TOTAL_WORDS < totals.length; epoch += 1) {
       const total = totals.subarray(epoch * EPOCH_TOTAL_WORDS, (epoch + 1) * EPOCH_TOTAL_WORDS);
       if (total[EpochTotal.REFUSED] > 0) {
@@ -99,9 +105,9 @@ export class ProgramRunner {
       const different = total[EpochTotal.DIFFERENT];
       if (different === 0) continue;
       const seen = captured.filter((outcome) => outcome.epoch === epoch && outcome.relation === 'different');
-      return this.#judge(seen, different);
+      return { failures: this.#judge(seen, different), isAllSeen: seen.length >= different };
     }
-    return [];
+    return { failures: [], isAllSeen: true };
   }
 
   /** What was not handed back is taken to be like what was. */

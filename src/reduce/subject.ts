@@ -17,6 +17,8 @@ export interface Subject<Candidate> {
   readonly name: string;
   /** One run says it all. */
   readonly isDeterministic: boolean;
+  /** Runs so far, of all candidates, that differed from the order of publishing and were no failures. */
+  readonly excusedRuns?: number;
   /**
    * Runs a candidate `most` times at most.
    *

@@ -9,7 +9,6 @@ import {
   type LogCandidate,
   reduceLog,
   scenarioOf,
-  violationOf,
 } from '../../src/reduce/index.ts';
 import { scenarioOfSlots } from '../../src/scenario/index.ts';
 
@@ -39,7 +38,7 @@ function candidate(): LogCandidate {
 
 describe('on the CPU model', () => {
   test('what no serial order explains comes down to its two slots; legal reorderings are left alone', async () => {
-    const subject = new ExplorerSubject({ oracle: 'unserializable', explain: violationOf });
+    const subject = new ExplorerSubject({ oracle: 'unserializable' });
     const { reproducer, signature, isMinimal } = await reduceLog(candidate(), subject);
     expect(signature).toMatch(/^(coherence|no serial order) \(.*\), word in the observables$/);
     expect(isMinimal).toBe(true);
@@ -49,7 +48,7 @@ describe('on the CPU model', () => {
   });
 
   test('its schedule has no switch too many, replays from its token, and stands beside one that passes', async () => {
-    const subject = new ExplorerSubject({ oracle: 'unserializable', explain: violationOf });
+    const subject = new ExplorerSubject({ oracle: 'unserializable' });
     const { reproducer, signature } = await reduceLog(candidate(), subject);
     if (reproducer === undefined || signature === undefined) throw new Error('nothing was found');
     const token = subject.failureOf(reproducer, signature)?.token ?? '';
@@ -70,7 +69,7 @@ describe('on the CPU model', () => {
     const only = candidate();
     const stores = { ...only, epochs: [{ slots: [only.epochs[0].slots[2], only.epochs[0].slots[9]], batchEnds: [2] }] };
     expect((await reduceLog(stores, subject)).reproducer).toBeDefined();
-    const strict = new ExplorerSubject({ oracle: 'unserializable', explain: violationOf });
+    const strict = new ExplorerSubject({ oracle: 'unserializable' });
     expect((await reduceLog(stores, strict, { maxRuns: 400 })).reproducer).toBeUndefined();
   });
 });
