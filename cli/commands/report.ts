@@ -31,8 +31,8 @@ import { refuseOverwritingReport, STANDARD_OUTPUT } from '../report-file.ts';
 import { stressSeed } from '../stress-options.ts';
 
 const AFTER_HELP = `
-The log is replayed as vrrl replay does it, and the first epoch that diverges is explained. The HTML file has everything
-in it and asks no network for anything; what is printed says the same in text.
+The log is replayed as vrrl replay does it, and the first epoch that diverges as no order of its slots explains, or else the
+first that diverges at all, is explained. The HTML file has everything in it and asks no network for anything; what is printed says the same in text.
 
 Examples:
   $ vrrl report run.vrrl -o report.html
@@ -55,7 +55,11 @@ export const addReport: AddCommand = (program, context) => {
     )
     .argument('<log>', 'log file, or - for standard input')
     .option('-o, --output <file>', 'write one HTML file here, or to standard output for -')
-    .option('--epoch <n>', 'the epoch to look at; default: the first that diverges', integer(0, 0xffff_ffff))
+    .option(
+      '--epoch <n>',
+      'the epoch to look at; default: the first that is wrong, or else diverges',
+      integer(0, 0xffff_ffff),
+    )
     .option('--backend <list>', 'backends, as replay takes them', list, ['reference', 'threads'])
     .option('--adapter <name>', ADAPTER_HELP)
     .option('--replicas <n>', 'how often to replay on each backend', integer(1, 10_000_000), 10)

@@ -7,6 +7,7 @@ import type { BackendReplay, PlannedEpoch, ReplayPlan } from '../replay/index.ts
 import { laneTables } from './lane-table.ts';
 import { mutantHints } from './mutant-hints.ts';
 import { type EpochOutcomes, outcomesOfEpoch } from './outcomes.ts';
+import { pickEpoch } from './pick-epoch.ts';
 import { findRemedies } from './remedies.ts';
 import type {
   Command,
@@ -38,7 +39,7 @@ export interface ReportInput {
   /** Records that the log is known to have lost. */
   readonly lost: number;
   readonly notes: readonly string[];
-  /** The epoch to report on, counted over the recording; default: the first that diverges. */
+  /** The epoch to report on, counted over the recording; default: the first that is worst of those that diverge. */
   readonly epoch?: number;
   /** What backends run on, by their names. */
   readonly devices: ReadonlyMap<string, Readonly<Record<string, string>>>;
@@ -64,7 +65,7 @@ export function makeReport(input: ReportInput): Report {
   const { judgement, plan, replays, kernel } = input;
   const verdicts = judgeEpochs(plan, replays);
   const picked = pickEpoch(input, verdicts);
-  const closely = picked && lookClosely(input, picked, verdicts[picked.index]);
+  const closely = picked.epoch && lookClosely(input, picked.epoch, verdicts[picked.epoch.index], picked.outcomes);
   const { agreeing, diverging, unknown, notReached, total } = judgement.epochs;
   return {
     schemaVersion: 1,
@@ -79,12 +80,12 @@ export function makeReport(input: ReportInput): Report {
     kernel: { source: input.kernelSource, name: kernel?.name, identity: kernel?.identity },
     epochs: { total, agreeing, diverging, unknown, notReached, stretches: stretchesOf(plan, verdicts) },
     epoch: closely?.epoch,
-    backends: backendsOf(input, picked),
+    backends: backendsOf(input, picked.epoch),
     oddOneOut: judgement.oddOneOut,
     seeAgain: { ...input.seeAgain, token: closely?.token, commands: input.commands(foundBy(closely)) },
     reduction: input.reduction,
     hints: closely?.hints ?? { mutants: [], remedies: undefined },
-    notKnown: notKnownOf(input, closely?.problems ?? []),
+    notKnown: notKnownOf(input, [...picked.notLookedAt, ...(closely?.problems ?? [])]),
     notes: input.notes,
   };
 }
@@ -99,11 +100,6 @@ function foundBy(closely: CloseLook | undefined): Found {
   };
 }
 
-function pickEpoch({ plan, epoch: wanted }: ReportInput, verdicts: readonly EpochVerdict[]): PlannedEpoch | undefined {
-  if (wanted !== undefined) return plan.epochs.find(({ ordinal }) => ordinal === wanted);
-  return plan.epochs[verdicts.indexOf('diverge')];
-}
-
 interface CloseLook {
   readonly epoch: ReportedEpoch;
   readonly token: ReportedToken | undefined;
@@ -111,9 +107,14 @@ interface CloseLook {
   readonly problems: readonly string[];
 }
 
-function lookClosely(input: ReportInput, planned: PlannedEpoch, verdict: EpochVerdict): CloseLook {
+function lookClosely(
+  input: ReportInput,
+  planned: PlannedEpoch,
+  verdict: EpochVerdict,
+  outcomes: EpochOutcomes | undefined,
+): CloseLook {
   const { plan, replays, kernel, judgement } = input;
-  const found = outcomesOfEpoch(plan, replays, planned, kernel, input.explain ?? {});
+  const found = outcomes ?? outcomesOfEpoch(plan, replays, planned, kernel, input.explain ?? {});
   const explanation = found.outcomes.at(0)?.explanation;
   const { scenario } = found;
   const hasBoth = scenario !== undefined && explanation !== undefined;

@@ -32,6 +32,8 @@ export interface EpochOutcomes {
   /** Those most worth a look come first. */
   readonly outcomes: readonly ExplainedOutcome[];
   readonly unlisted: number;
+  /** States that explaining took. */
+  readonly nodes: number;
   /** What stands against explaining them. */
   readonly problems: readonly string[];
 }
@@ -61,7 +63,19 @@ export function outcomesOfEpoch(
     return { seenBy, outcome, explanation };
   });
   const unlisted = replays.reduce((sum, { epochs }) => sum + epochs[epoch.index].unlistedCount, 0);
-  return { scenario, outcomes: outcomes.toSorted((left, right) => rank(left) - rank(right)), unlisted, problems };
+  return {
+    scenario,
+    outcomes: outcomes.toSorted((left, right) => rank(left) - rank(right)),
+    unlisted,
+    problems,
+    nodes,
+  };
+}
+
+/** How bad the worst outcome of an epoch is, 0 if it is a violation; what was not explained is as bad as what nobody can tell. */
+export function worstRank({ outcomes }: EpochOutcomes): number {
+  const worst = outcomes.at(0);
+  return worst?.explanation === undefined ? NOT_KNOWN : rank(worst);
 }
 
 interface ScenarioFor {
@@ -142,12 +156,14 @@ function distinctOutcomes(
   return found;
 }
 
+const [VIOLATION, NOT_KNOWN] = [0, 1];
+
 /** What nobody could have wanted first, then what is not understood, then what is legal and surprising. */
 function rank({ explanation }: ExplainedOutcome): number {
   if (explanation === undefined) return 6;
   const { verdict, violated, witness } = explanation;
-  if (verdict === 'unserializable') return 0;
-  if (verdict === 'unknown') return 1;
+  if (verdict === 'unserializable') return VIOLATION;
+  if (verdict === 'unknown') return NOT_KNOWN;
   if (violated !== undefined) return 3;
   return witness?.kind === 'slots' && witness.isPublishOrder ? 5 : 4;
 }

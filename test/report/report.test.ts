@@ -124,6 +124,22 @@ describe('other outcomes', () => {
     expect(words).toContain('control[171]');
   });
 
+  test('of several epochs the one that is wrong is told, though a legal one diverges before it', async () => {
+    const stores = [1, 2].map((value) => ({ opcode: Opcode.STORE_U32, args: [value, WORD + 2] }));
+    const change = (words: Uint32Array, epoch: number) => {
+      if (epoch === 0) words[WORD + 2] = 1;
+      if (epoch === 1) words[WORD] -= 1;
+    };
+    const epochs = [stores, additionsBy(Opcode.ATOMIC_ADD)];
+    const report = await reportOn(epochs, change, { mode: 'isolated' });
+    expect(report.epoch).toMatchObject({ epoch: 1, explanation: { verdict: 'unserializable' } });
+    expect((await reportOn(epochs, change, { mode: 'isolated', epoch: 0 })).headline).toMatch(/^Epoch 0: legal/);
+    const many = Array.from({ length: 66 }, () => stores);
+    const legal = await reportOn(many, (words) => words.fill(1, WORD + 2, WORD + 3), { mode: 'isolated', replicas: 1 });
+    expect(legal.epoch?.epoch).toBe(0);
+    expect(legal.notKnown).toContain('whether 2 more diverging epochs are worse: 64 were looked at');
+  });
+
   test('another order of whole slots is legal, and is given', async () => {
     const stores = [
       { opcode: Opcode.STORE_U32, args: [1, WORD] },

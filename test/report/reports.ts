@@ -4,7 +4,7 @@ import { ReferenceBackend } from '../../src/backend/index.ts';
 import { judge } from '../../src/diff/index.ts';
 import { defineKernel, type Kernel, opcode } from '../../src/kernel/index.ts';
 import type { SlotRequest } from '../../src/record/index.ts';
-import { planReplay, type Recording, recordInMemory, replayOn } from '../../src/replay/index.ts';
+import { planReplay, type Recording, type ReplayMode, recordInMemory, replayOn } from '../../src/replay/index.ts';
 import { makeReport, type Report, type ReportInput } from '../../src/report/index.ts';
 
 export const WORD = 170;
@@ -55,6 +55,7 @@ export interface ReportOptions extends Partial<ReportInput> {
   /** Whether the kernel is known when it is reported. Default true. */
   readonly knowsKernel?: boolean;
   readonly replicas?: number;
+  readonly mode?: ReplayMode;
   /** What happens on the way from recording to replay. */
   readonly damage?: (recording: Recording) => Recording;
 }
@@ -67,6 +68,7 @@ export async function reportOn(
     kernel = racyKernel(),
     knowsKernel = true,
     replicas = 4,
+    mode = 'chained',
     damage = (recording) => recording,
     ...input
   }: ReportOptions = {},
@@ -80,8 +82,8 @@ export async function reportOn(
   );
   const plan = planReplay(damage(recorded), { kernel });
   const replays = [
-    await replayOn(plan, new ReferenceBackend(kernel), { replicas }),
-    { ...(await replayOn(plan, new OddBackend(kernel, change), { replicas })), backend: 'odd' },
+    await replayOn(plan, new ReferenceBackend(kernel), { replicas, mode }),
+    { ...(await replayOn(plan, new OddBackend(kernel, change), { replicas, mode })), backend: 'odd' },
   ];
   return makeReport({
     tool: 'vrrl 0',
