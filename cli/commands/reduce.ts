@@ -23,8 +23,8 @@ import { stressSeed, stressSettings } from '../stress-options.ts';
 const AFTER_HELP = `
 An epoch that fails is looked for, each of them started from its recorded state; then epochs, slots, state, lanes, ring,
 arguments and stress are made smaller as long as it fails in the same way. Nothing is compared with what was recorded,
-since fewer slots leave something else: a candidate fails if what it shows is not what its own slots do in some order, or
-nobody can tell. If all that differs from the order of publishing is legal so, reduce says that and makes nothing;
+since fewer slots leave something else: a candidate fails if what it shows is not what its own slots do in some order,
+or nobody can tell. If all that differs from the order of publishing is legal so, reduce says that and makes nothing;
 --any-difference reduces it all the same. Without a kernel a backend is compared with what it mostly does.
 A command is given the path of a candidate for {} and ends as for git bisect run: 0 it is good, 125 cannot tell,
 any other up to 127 it is bad. It is run by the shell, in this folder.
