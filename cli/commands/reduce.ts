@@ -33,7 +33,8 @@ schedule, and counts if the backend confirms it. A GPU gets candidates as progra
 One failing run is enough to take a candidate; as many clean ones as its rate asks for are needed to reject it.
 
 The reproducer is a log that replays by itself, and beside it is a test for node --test (small.test.mjs).
-Exit codes: 0 a reproducer was written, or all that differs is legal; 2 wrong use or bad input, 3 nothing failed, 4 a backend failed to start.
+Exit codes: 0 a reproducer was written, or all that differs is legal; 2 wrong use or bad input,
+3 nothing failed, 4 a backend failed to start.
 
 Examples:
   $ vrrl reduce run.vrrl -o small.vrrl
