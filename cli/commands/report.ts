@@ -31,8 +31,9 @@ import { refuseOverwritingReport, STANDARD_OUTPUT } from '../report-file.ts';
 import { stressSeed } from '../stress-options.ts';
 
 const AFTER_HELP = `
-The log is replayed as vrrl replay does it, and the first epoch that diverges as no order of its slots explains, or else the
-first that diverges at all, is explained. The HTML file has everything in it and asks no network for anything; what is printed says the same in text.
+The log is replayed as vrrl replay does it, and the first epoch is explained that diverges as no order of its slots
+explains, or else the first that diverges at all. The HTML file has everything in it and asks no network for anything;
+what is printed says the same in text.
 
 Examples:
   $ vrrl report run.vrrl -o report.html
