@@ -35,8 +35,8 @@ export class BackendSubject implements Subject<LogCandidate> {
   #excused = 0;
   /** The newest candidate, where a device has taken it up; `refused` if it would not. */
   #runner: ProgramRunner | 'refused' | undefined;
-  /** What the newest failing runs of the newest candidate showed, by their signatures. */
-  #seen: { readonly candidate: LogCandidate; readonly failures: Map<string, Failure> } | undefined;
+  /** What the newest failing runs of candidates showed, by their signatures: one that was taken long ago may fail rarely. */
+  readonly #seen = new WeakMap<LogCandidate, Map<string, Failure>>();
 
   constructor(options: BackendSubjectOptions) {
     this.name = options.name;
@@ -76,7 +76,7 @@ export class BackendSubject implements Subject<LogCandidate> {
 
   /** What the newest failing run of a candidate with that signature showed. */
   failureOf(candidate: LogCandidate, signature: string): Failure | undefined {
-    return this.#seen?.candidate === candidate ? this.#seen.failures.get(signature) : undefined;
+    return this.#seen.get(candidate)?.get(signature);
   }
 
   /** Whether it can start from any state. Without that, candidates have to start afresh. */
@@ -110,8 +110,8 @@ export class BackendSubject implements Subject<LogCandidate> {
   }
 
   #keep(candidate: LogCandidate, failure: Failure): void {
-    if (this.#seen?.candidate !== candidate) this.#seen = { candidate, failures: new Map() };
-    this.#seen.failures.set(failure.signature, failure);
+    const failures = this.#seen.get(candidate) ?? new Map<string, Failure>();
+    this.#seen.set(candidate, failures.set(failure.signature, failure));
   }
 
   /** What runs a candidate, once or as often as it can at once. */

@@ -61,4 +61,15 @@ describe('on a device that takes up programs', () => {
     expect([...failures]).toEqual([['word in the observables', 5]]);
     expect(subject.failureOf(twice, 'word in the observables')).toMatchObject({ epoch: 1, outcomes: { length: 2 } });
   });
+
+  test('what a candidate showed is known when others, and runs of it that pass, came after', async () => {
+    let rate = 1;
+    const { subject } = device(() => rate);
+    const { candidate } = plantedLog(8, 1, 6);
+    await subject.run(candidate, 5, undefined);
+    rate = 0;
+    await subject.run(plantedLog(8, 2, 5).candidate, 5, undefined);
+    expect((await subject.run(candidate, 5, undefined)).failures.size).toBe(0);
+    expect(subject.failureOf(candidate, 'word in the observables')).toMatchObject({ outcomes: { length: 1 } });
+  });
 });
