@@ -18,7 +18,7 @@ import { resolveLayout } from '../../src/observe/index.ts';
 import { type PlannedEpoch, planReplay, type ReplayPlan } from '../../src/replay/index.ts';
 import type { ScenarioOutcome } from '../../src/scenario/index.ts';
 import { type RecordedScenario, type Scenario, scenarioOfEpoch, slotsOfEpoch } from '../../src/scenario/index.ts';
-import { ADAPTER_HELP, backendFactory } from '../backends.ts';
+import { backendFactory } from '../backends.ts';
 import type { AddCommand, CommandContext } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import { chooseKernel, type KernelChoice } from '../kernel-choice.ts';
@@ -26,6 +26,7 @@ import { openRecordingSource } from '../log-source.ts';
 import { integer } from '../options.ts';
 import { type ExplainedEpoch, type ExplainedOutcome, renderExplained } from '../render/explanation.ts';
 import { tidyJson } from '../render/json.ts';
+import { ADAPTER, KERNEL, SEED } from '../replay-options.ts';
 
 const AFTER_HELP = `
 Without --epoch it looks for the first epoch that the order of publishing does not explain, and explains that one.
@@ -63,12 +64,12 @@ export const addExplain: AddCommand = (program, context) => {
       'the epoch to explain; default: the first that needs it',
       integer(0, Number.MAX_SAFE_INTEGER),
     )
-    .option('--kernel <file>', 'a module whose default export is a kernel, or one in JSON; default: the recorded one')
+    .option(...KERNEL)
     .option('--model <file>', 'a module that exports apply(state, slot), for a kernel that vrrl does not know')
     .option('--backend <name>', 'replay epochs on this backend and explain what comes out')
-    .option('--adapter <name>', ADAPTER_HELP)
+    .option(...ADAPTER)
     .option('--replicas <n>', 'how often to replay each', integer(1, 10_000_000), 100)
-    .option('--seed <n>', "seed of the lanes' shuffling", integer(0, 0xffff_ffff))
+    .option(...SEED)
     .option('--max-nodes <n>', 'states of serial orders to look at', integer(0, 1_000_000_000), DEFAULT_NODES)
     .option('--max-runs <n>', 'interleavings of accesses to look at', integer(1, 1_000_000_000), DEFAULT_RUNS)
     .option('--json', 'print one JSON object (spec/explain.schema.json)')

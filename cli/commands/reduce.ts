@@ -5,9 +5,7 @@ import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { refuseOccupied, refuseOverwriting } from '../../node/recording-files.ts';
 import { VERSION } from '../../node/version.ts';
 import { InputError } from '../../src/base/errors.ts';
-import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
 import { DEFAULT_ALPHA, DEFAULT_MAX_RUNS, ORACLES, type Reduction } from '../../src/reduce/index.ts';
-import { ADAPTER_HELP } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { ExitCode } from '../exit.ts';
 import { openRecordingSource } from '../log-source.ts';
@@ -18,7 +16,8 @@ import { renderReduction, type WrittenFiles } from '../render/reduce.ts';
 import { reductionJson } from '../render/reduce-json.ts';
 import { renderTestFile, testPathOf } from '../render/reduce-test-file.ts';
 import { count, plural, printable } from '../render/text.ts';
-import { stressSeed, stressSettings } from '../stress-options.ts';
+import { ADAPTER, CONTROL_WORDS, DEADLINE, KERNEL, SEED, SLOT_COUNT, STRESS, WORKERS } from '../replay-options.ts';
+import { stressSettings } from '../stress-options.ts';
 
 const AFTER_HELP = `
 An epoch that fails is looked for, each of them started from its recorded state; then epochs, slots, state, lanes, ring,
@@ -76,19 +75,19 @@ export const addReduce: AddCommand = (program, context) => {
     .option('--alpha <share>', `how likely a decision may reject a candidate wrongly; default ${DEFAULT_ALPHA}`, share)
     .option('--rate <share>', 'how often it fails; 1: every time, one run decides; default: measured', share)
     .option('--max-runs <n>', `runs in all; default ${count(DEFAULT_MAX_RUNS)}`, integer(1, Number.MAX_SAFE_INTEGER))
-    .option('--seed <n>', "seed of the lanes' shuffling", integer(0, 0xffff_ffff))
-    .option('--kernel <file>', 'a module whose default export is a kernel, or one in JSON; default: the recorded one')
-    .option('--slot-count <n>', 'slots of the ring; default: recorded or inferred', integer(1, MAX_SLOT_COUNT))
-    .option('--control-words <n>', 'words of control memory; default: recorded or inferred', integer(160, 1 << 24))
-    .option('--stress [seed]', 'push a GPU towards rare schedules, with settings drawn from a seed', stressSeed)
+    .option(...SEED)
+    .option(...KERNEL)
+    .option(...SLOT_COUNT)
+    .option(...CONTROL_WORDS)
+    .option(...STRESS)
     .option(
       '--stress-settings <list>',
       'push it with these settings to begin with: lanes=4,shuffleLanes=1',
       stressSettings,
     )
-    .option('--adapter <name>', ADAPTER_HELP)
-    .option('--workers <n>', 'worker threads', integer(1, 64))
-    .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))
+    .option(...ADAPTER)
+    .option(...WORKERS)
+    .option(...DEADLINE)
     .option('--no-test-file', 'make no test beside the log')
     .option('--force', 'replace files that are there already')
     .option('--json', 'print one JSON object (spec/reduction.schema.json)')

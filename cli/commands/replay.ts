@@ -4,17 +4,26 @@ import { Option } from '@commander-js/extra-typings';
 import type { RecordingFiles } from '../../node/recording-files.ts';
 import { VERSION } from '../../node/version.ts';
 import { ObservationFormatError } from '../../src/observe/index.ts';
-import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
-import { ADAPTER_HELP } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOfJudgement, withAdvice } from '../exit.ts';
 import type { Io } from '../io.ts';
 import { type JudgedReplay, replayRecording } from '../judged-replay.ts';
 import { openRecordingSource } from '../log-source.ts';
-import { integer, list } from '../options.ts';
+import { list } from '../options.ts';
 import { tidyJson } from '../render/json.ts';
 import { renderJudgement } from '../render/judgement.ts';
-import { stressSeed, stressSettings } from '../stress-options.ts';
+import {
+  ADAPTER,
+  CONTROL_WORDS,
+  DEADLINE,
+  KERNEL,
+  REPLICAS,
+  SEED,
+  SLOT_COUNT,
+  STRESS,
+  WORKERS,
+} from '../replay-options.ts';
+import { stressSettings } from '../stress-options.ts';
 
 const AFTER_HELP = `
 Chained (the default) carries memory from epoch to epoch and ends a replica at its first divergence.
@@ -41,31 +50,31 @@ export const addReplay: AddCommand = (program, context) => {
       list,
       ['reference', 'threads'],
     )
-    .option('--adapter <name>', ADAPTER_HELP)
-    .option('--replicas <n>', 'how often to replay on each backend', integer(1, 10_000_000), 10)
+    .option(...ADAPTER)
+    .option(...REPLICAS)
     .addOption(
       new Option('--mode <mode>', 'where epochs start from')
         .choices(['chained', 'isolated'] as const)
         .default('chained'),
     )
-    .option('--kernel <file>', 'a module whose default export is a kernel, or one in JSON; default: the recorded one')
-    .option('--slot-count <n>', 'slots of the ring; default: recorded or inferred', integer(1, MAX_SLOT_COUNT))
-    .option('--control-words <n>', 'words of control memory; default: recorded or inferred', integer(160, 1 << 24))
+    .option(...KERNEL)
+    .option(...SLOT_COUNT)
+    .option(...CONTROL_WORDS)
     .option('--observations <file>', 'read observations from here instead of <log>.obs')
     .option('--no-observations', 'leave observations aside and compare replays with each other')
     .option('--assume-fresh', "take the log's first record for the first ever published")
-    .option('--seed <n>', "seed of the lanes' shuffling", integer(0, 0xffff_ffff))
-    .option('--workers <n>', 'worker threads', integer(1, 64))
+    .option(...SEED)
+    .option(...WORKERS)
     .addOption(
       new Option('--shape <shape>', 'how a GPU lays epochs out; default: wide').choices(['wide', 'resident'] as const),
     )
-    .option('--stress [seed]', 'push a GPU towards rare schedules, with settings drawn from a seed', stressSeed)
+    .option(...STRESS)
     .option(
       '--stress-settings <list>',
       'push it with these settings throughout: lanes=4,shuffleLanes=1',
       stressSettings,
     )
-    .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))
+    .option(...DEADLINE)
     .option('--save <file>', "write what the first backend's first replica showed, for vrrl diff")
     .option('--json', 'print one JSON object (spec/judgement.schema.json)')
     .option('-q, --quiet', 'no progress')

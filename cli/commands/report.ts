@@ -7,7 +7,6 @@ import type { RecordingFiles } from '../../node/recording-files.ts';
 import { VERSION } from '../../node/version.ts';
 import { InputError } from '../../src/base/errors.ts';
 import { RECORDING } from '../../src/diff/index.ts';
-import { MAX_SLOT_COUNT } from '../../src/protocol/index.ts';
 import {
   type Command,
   type Found,
@@ -17,7 +16,6 @@ import {
   renderHtml,
   renderText,
 } from '../../src/report/index.ts';
-import { ADAPTER_HELP } from '../backends.ts';
 import type { AddCommand } from '../context.ts';
 import { exitCodeOfJudgement } from '../exit.ts';
 import type { Io } from '../io.ts';
@@ -27,8 +25,18 @@ import { integer, list } from '../options.ts';
 import { widthOf } from '../render/explore-finding.ts';
 import { tidyJson } from '../render/json.ts';
 import { printable } from '../render/text.ts';
+import {
+  ADAPTER,
+  CONTROL_WORDS,
+  DEADLINE,
+  KERNEL,
+  REPLICAS,
+  SEED,
+  SLOT_COUNT,
+  STRESS,
+  WORKERS,
+} from '../replay-options.ts';
 import { refuseOverwritingReport, STANDARD_OUTPUT } from '../report-file.ts';
-import { stressSeed } from '../stress-options.ts';
 
 const AFTER_HELP = `
 The log is replayed as vrrl replay does it, and the first epoch is explained that diverges as no order of its slots
@@ -62,22 +70,22 @@ export const addReport: AddCommand = (program, context) => {
       integer(0, 0xffff_ffff),
     )
     .option('--backend <list>', 'backends, as replay takes them', list, ['reference', 'threads'])
-    .option('--adapter <name>', ADAPTER_HELP)
-    .option('--replicas <n>', 'how often to replay on each backend', integer(1, 10_000_000), 10)
+    .option(...ADAPTER)
+    .option(...REPLICAS)
     .addOption(
       new Option('--mode <mode>', 'where epochs start from')
         .choices(['chained', 'isolated'] as const)
         .default('chained'),
     )
-    .option('--kernel <file>', 'a module whose default export is a kernel, or one in JSON; default: the recorded one')
-    .option('--slot-count <n>', 'slots of the ring; default: recorded or inferred', integer(1, MAX_SLOT_COUNT))
-    .option('--control-words <n>', 'words of control memory; default: recorded or inferred', integer(160, 1 << 24))
+    .option(...KERNEL)
+    .option(...SLOT_COUNT)
+    .option(...CONTROL_WORDS)
     .option('--ledger <file>', 'what vrrl reduce --json printed about the same failure')
     .option('--max-nodes <n>', 'states that explaining an outcome may look at', integer(1, 1_000_000_000))
-    .option('--seed <n>', "seed of the lanes' shuffling", integer(0, 0xffff_ffff))
-    .option('--workers <n>', 'worker threads', integer(1, 64))
-    .option('--stress [seed]', 'push a GPU towards rare schedules, with settings drawn from a seed', stressSeed)
-    .option('--deadline-ms <n>', 'a drain that takes longer counts as hung', integer(1, 86_400_000))
+    .option(...SEED)
+    .option(...WORKERS)
+    .option(...STRESS)
+    .option(...DEADLINE)
     .option('--force', 'replace a file that is no report')
     .option('--json', 'print one JSON object (spec/report.schema.json)')
     .option('-q, --quiet', 'no progress')
