@@ -35,7 +35,8 @@ export class FocusedSampler implements Decider {
   #seen: Map<number, Seen>[] = [];
   /** 1 for words of the batch that runs at which lanes were seen to meet. */
   #matters = new Uint8Array(0);
-  /** Commuting classes by site. */
+  #program: StepMachine['program'] | undefined;
+  /** Commuting classes by site of that program. */
   #classes = new Uint8Array(0);
   /** Lanes that need no draw, as far as was known when they stopped. */
   readonly #free: number[] = [];
@@ -51,7 +52,10 @@ export class FocusedSampler implements Decider {
     this.#runs += 1;
     this.#decider = this.#runs === 1 ? this.#scout : this.#inner;
     if (this.#matters.length !== machine.words.length) this.#matters = new Uint8Array(machine.words.length);
-    this.#classes = Uint8Array.from(machine.program.sites, commutingClass);
+    if (this.#program !== machine.program) {
+      this.#program = machine.program;
+      this.#classes = Uint8Array.from(machine.program.sites, commutingClass);
+    }
     this.#enter(machine);
     this.#decider.begin(machine);
   }
