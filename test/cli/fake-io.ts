@@ -14,6 +14,8 @@ export interface FakeOptions {
   readonly columns?: number;
   /** Told what goes to standard output, as it goes. */
   readonly onWrite?: (text: string) => void;
+  /** Told of every note as it is made. */
+  readonly onNote?: (text: string) => void;
 }
 
 /** A whole run, as its caller sees it. */
@@ -42,7 +44,10 @@ export async function vrrl(argv: readonly string[], options: FakeOptions = {}): 
       options.onWrite?.(text);
     },
     writeBytes: async (bytes) => void pieces.push(bytes.slice()),
-    note: (text) => void err.push(text),
+    note: (text) => {
+      err.push(text);
+      options.onNote?.(text);
+    },
     input: inputOf(options.input),
     env: options.env ?? {},
     writesToTerminal: options.terminal === true,
