@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests of races, which need both cores of the smallest machine that we promise to be quick on, and of deadlines on software GPUs. */
+/** Tests of races, which need both cores of the smallest machine that we promise to be quick on, and of software GPUs, which use both. */
 const ALONE = [
   'test/backend/threads.test.ts',
   'test/cli/{reduce,reduce-test-file,replay}.test.ts',
-  'test/gpu/{commands,faults}.test.ts',
+  'test/gpu/**/*.test.ts',
   'test/house/readme.test.ts',
   'test/log-v2/{followers,kill}/**/*.test.ts',
   'test/mutants/score.test.ts',

@@ -377,7 +377,7 @@ describe('wrong use', () => {
     expect(err).toContain(what);
   });
 
-  test('files that are there stay, unless they may be replaced', async () => {
+  test('files that are there stay, unless they may be replaced', { timeout: 300_000 }, async () => {
     folder.write('there.test.mjs', 'mine');
     const argv = [
       'reduce',
