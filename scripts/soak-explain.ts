@@ -18,6 +18,7 @@ import { type Explanation, explain, isGivenByPublishing } from '../src/explain/i
 import { Priority } from '../src/protocol/index.ts';
 import {
   type EpochReplay,
+  keptRunning,
   planReplay,
   type ReplayPlan,
   recordInMemory,
@@ -140,22 +141,6 @@ function* epochsOfLog(random: RandomWords, count: number): Iterable<SlotsOfEpoch
   }
 }
 
-/** A started backend for many replays: `replayOn` stops what it was given. */
-function kept(backend: Backend): Backend {
-  return {
-    name: backend.name,
-    slotCount: backend.slotCount,
-    layout: backend.layout,
-    start: () => backend.start(),
-    publish: (slotIndex, slot) => backend.publish(slotIndex, slot),
-    drain: () => backend.drain(),
-    observe: (snapshot) => backend.observe(snapshot),
-    restore: (snapshot) => backend.restore?.(snapshot),
-    load: async (program) => backend.load?.(program),
-    stop: () => {},
-  };
-}
-
 interface DeviceSoak {
   readonly epochs: number;
   readonly seed: number;
@@ -175,7 +160,7 @@ async function soakOnDevice(backend: Backend, options: DeviceSoak): Promise<Tall
     const log = { capacity: LOG_RECORDS, tool: 'soak' };
     const recording = await recordInMemory(new ReferenceBackend(kernel), kernel, epochsOfLog(random, count), log);
     const plan = planReplay(recording, { kernel });
-    const replay = await replayOn(plan, kept(backend), {
+    const replay = await replayOn(plan, keptRunning(backend), {
       mode: 'isolated',
       shape,
       replicas,

@@ -18,6 +18,7 @@ import type { Kernel } from '../src/kernel/index.ts';
 import type { SlotRequest } from '../src/record/index.ts';
 import {
   type BackendReplay,
+  keptRunning,
   planReplay,
   type ReplayOptions,
   type ReplayPlan,
@@ -109,21 +110,6 @@ async function replayAll(job: Job, backend: ProcessBackend, epochReplays: number
     sums.add(wayText(way), replay, judge(plan, [replay], job.kernel));
   }
   return sums;
-}
-
-/** The same backend, which a replay does not stop: compiling its shaders takes longer than the replays. */
-function keptRunning(backend: ProcessBackend): Backend {
-  const { name, slotCount, layout, epochWord } = backend;
-  return {
-    ...{ name, slotCount, layout, ...(epochWord === undefined ? {} : { epochWord }) },
-    start: () => backend.start(),
-    publish: (slotIndex, slot) => backend.publish(slotIndex, slot),
-    drain: () => backend.drain(),
-    observe: (snapshot) => backend.observe(snapshot),
-    restore: (snapshot) => backend.restore?.(snapshot),
-    load: async (program) => backend.load?.(program),
-    stop: () => {},
-  };
 }
 
 async function withBackend<Result>(

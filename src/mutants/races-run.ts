@@ -11,8 +11,6 @@ export interface RacesRun {
   readonly kernel: Kernel;
   /** For that kernel, which may pause on the way. */
   readonly backend: Backend;
-  /** Called at the end: whether the backend is broken. Default: it is stopped. */
-  readonly giveBack?: (isBroken: boolean) => Promise<void>;
 }
 
 export interface RacesOptions {

@@ -1,9 +1,8 @@
 /** Races on one kernel and one device, replayed round after round. */
 
 import type { StressSettings } from '../backend/index.ts';
-import { replayOn } from '../replay/index.ts';
+import { keptRunning, replayOn } from '../replay/index.ts';
 import type { Mutant } from './catalogue.ts';
-import { keptRunning } from './kept-running.ts';
 import { LogJudge } from './log-judge.ts';
 import { type LogsOfRace, wordOfRound } from './logs-of-race.ts';
 import { ALONE, stressOfLoneRound, stressOfRound } from './mutants-stress.ts';
@@ -21,6 +20,12 @@ export const LONG_ROUND_MS: number = 500;
 /** Of the runs of a round, those that differ in nobody knows what, if they are to be judged. */
 const MOST_UNSEEN = 1 / 8;
 
+/** With a backend that others use afterwards. */
+export interface ReplayedRun extends RacesRun {
+  /** Called at the end: whether the backend is broken. */
+  readonly giveBack: (isBroken: boolean) => Promise<void>;
+}
+
 interface Progress {
   readonly counts: ObjectionCounts;
   rounds: number;
@@ -29,7 +34,7 @@ interface Progress {
 
 export class ReplayedRaces {
   readonly #mutant: Mutant;
-  readonly #run: RacesRun;
+  readonly #run: ReplayedRun;
   readonly #options: RacesOptions;
   readonly #logs: LogsOfRace;
   readonly #judge: LogJudge;
@@ -38,7 +43,7 @@ export class ReplayedRaces {
   #isBroken = false;
 
   /** @param run with a backend that {@link stop} gives back. */
-  constructor(mutant: Mutant, run: RacesRun, options: RacesOptions, logs: LogsOfRace) {
+  constructor(mutant: Mutant, run: ReplayedRun, options: RacesOptions, logs: LogsOfRace) {
     this.#mutant = mutant;
     this.#run = run;
     this.#options = options;
@@ -83,9 +88,7 @@ export class ReplayedRaces {
   }
 
   async stop(): Promise<void> {
-    const { backend, giveBack } = this.#run;
-    if (giveBack === undefined) await backend.stop();
-    else await giveBack(this.#isBroken);
+    await this.#run.giveBack(this.#isBroken);
   }
 
   #in(layout: Layout): Progress {

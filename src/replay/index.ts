@@ -2,6 +2,7 @@
 export type { BackendReplay, DeviceReplay, ReplayMode, ReplayOptions } from './backend-replay.ts';
 export type { Baseline, EpochReplay } from './epoch-counts.ts';
 export { type InferredSizes, inferSizes } from './infer.ts';
+export { keptRunning } from './kept-running.ts';
 export { ObservationSaver } from './observation-saver.ts';
 export {
   type ComparableOutcome,
