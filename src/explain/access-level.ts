@@ -25,6 +25,18 @@ export interface AccessAnswer {
   readonly notKnown: readonly string[];
 }
 
+/** Where nobody wants to know more than that no order of whole slots gives it. */
+export const ACCESSES_NOT_ASKED: AccessAnswer = {
+  kind: 'unknown',
+  holds: undefined,
+  opcodes: [],
+  argument: [],
+  witness: undefined,
+  rows: [],
+  weakShape: undefined,
+  notKnown: ['what single accesses give was not asked'],
+};
+
 /** Says what single accesses make of a question that no order of whole slots answers. */
 export function answerByAccesses(question: Question, small: SmallContradiction, budget: Budget): AccessAnswer {
   const search = new AccessSearch(question, small.question, budget);

@@ -223,14 +223,34 @@ export function knownOldValue(
   step: number,
   privateValue: (word: number) => number | undefined,
 ): number | undefined {
-  for (const { kind, word, value, isConditional } of shape.steps) {
-    if (kind !== 'store' || isConditional || word === undefined || !isLoaded(value) || value.step !== step) continue;
-    // A word that is stored twice shows the second value only.
-    if (shape.steps.filter((each) => mayReach(each, word)).length !== 1) continue;
+  for (const { word, plus } of keptLoadsOf(shape).get(step) ?? []) {
     const seen = privateValue(word);
-    if (seen !== undefined) return (seen - value.plus) >>> 0;
+    if (seen !== undefined) return (seen - plus) >>> 0;
   }
   return undefined;
+}
+
+/** A word in which a slot leaves what one of its steps found, and something added to it. */
+interface KeptLoad {
+  readonly word: number;
+  readonly plus: number;
+}
+
+const keptLoads = new WeakMap<SlotShape, ReadonlyMap<number, readonly KeptLoad[]>>();
+
+/** By step, where the slot leaves what it found. Told once a shape: a slot that loops has thousands of steps. */
+function keptLoadsOf(shape: SlotShape): ReadonlyMap<number, readonly KeptLoad[]> {
+  const known = keptLoads.get(shape);
+  if (known !== undefined) return known;
+  const kept = new Map<number, KeptLoad[]>();
+  keptLoads.set(shape, kept);
+  for (const { kind, word, value, isConditional } of shape.steps) {
+    if (kind !== 'store' || isConditional || word === undefined || !isLoaded(value)) continue;
+    // A word that is stored twice shows the second value only.
+    if (shape.steps.filter((each) => mayReach(each, word)).length !== 1) continue;
+    kept.set(value.step, [...(kept.get(value.step) ?? []), { word, plus: value.plus }]);
+  }
+  return kept;
 }
 
 /** By word, the only slot of the question that touches it, or −1; nothing where a slot may touch anything. */

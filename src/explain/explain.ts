@@ -2,7 +2,7 @@
 
 import { BackendFaultError, PublishError } from '../backend/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
-import { type AccessAnswer, answerByAccesses } from './access-level.ts';
+import { ACCESSES_NOT_ASKED, type AccessAnswer, answerByAccesses } from './access-level.ts';
 import { analyseEpoch, type EpochAnalysis } from './analysis.ts';
 import { Budget } from './budget.ts';
 import { type SmallContradiction, shrinkContradiction } from './contradiction.ts';
@@ -21,7 +21,10 @@ export interface ExplainOptions {
    * as many as it has accesses, and states of long slots take more. Default {@link DEFAULT_NODES}.
    */
   readonly maxNodes?: number;
-  /** Interleavings of single accesses run before it gives up, over all of the epoch. Default {@link DEFAULT_RUNS}. */
+  /**
+   * Interleavings of single accesses run before it gives up, over all of the epoch. With 0 the question ends at whole slots, for
+   * whoever wants no more than `violated`. Default {@link DEFAULT_RUNS}.
+   */
   readonly maxRuns?: number;
 }
 
@@ -43,6 +46,7 @@ class Ladder {
   readonly #outcome: ScenarioOutcome;
   readonly #analysis: EpochAnalysis;
   readonly #budget: Budget;
+  readonly #asksAccesses: boolean;
   readonly #assumed: string[] = [];
   readonly #notKnown: string[] = [];
 
@@ -50,6 +54,7 @@ class Ladder {
     this.#scenario = scenario;
     this.#outcome = outcome;
     this.#budget = new Budget(maxNodes ?? DEFAULT_NODES, maxRuns ?? DEFAULT_RUNS);
+    this.#asksAccesses = maxRuns !== 0;
     this.#analysis = analyseEpoch(scenario);
   }
 
@@ -114,7 +119,7 @@ class Ladder {
 
   #explainContradiction(question: Question, small: SmallContradiction): Explanation {
     const told = tellContradiction(small);
-    const access = answerByAccesses(question, small, this.#budget);
+    const access = this.#asksAccesses ? answerByAccesses(question, small, this.#budget) : ACCESSES_NOT_ASKED;
     if (!small.isMinimal && this.#budget.isSpent) {
       this.#notKnown.push('whether the contradiction can be made smaller: that much was not looked at');
     }
