@@ -131,7 +131,7 @@ function findingJson({ token }: FoundOutcome, { summary, differences, accesses }
 }
 
 /** An access as it is printed. */
-export function accessJson({ usesFound: _, ...access }: TracedAccess): unknown {
+export function accessJson({ usesFound: _, isTurn: __, ...access }: TracedAccess): unknown {
   return access;
 }
 

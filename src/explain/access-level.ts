@@ -1,6 +1,6 @@
 /** The levels access-serial and weak: what interleavings of single accesses give, of some slots by themselves. */
 
-import { exhaust, type MemoryModel, type Run, sample, type TracedAccess } from '../explore/index.ts';
+import { exhaust, type MemoryModel, type Run, sample, type TracedAccess, tracedCommute } from '../explore/index.ts';
 import { findOpcode } from '../kernel/index.ts';
 import { compareSnapshots } from '../observe/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
@@ -11,7 +11,8 @@ import type { AccessRow, Level, Witness } from './explanation.ts';
 import { type Question, withFoldedRecords } from './question.ts';
 import { reachedOf } from './slot-shape.ts';
 import { listText } from './tell.ts';
-import { isSameWord, nameWeakShape } from './weak-shape.ts';
+import { nameWeakShape } from './weak-shape.ts';
+import { type PromisedAccess, wholeRuns } from './whole-runs.ts';
 
 export interface AccessAnswer {
   readonly kind: 'legal' | 'broken promise' | 'not sequential' | 'unknown';
@@ -75,7 +76,7 @@ class AccessSearch {
 
   run(): AccessAnswer {
     // Nothing but slots that are to be whole: whatever their accesses would give, it is a violation.
-    const isViolation = this.#small.slots.every((slot) => !isSeveral(this.#small, slot) || promises(this.#small, slot));
+    const isViolation = areWhole(this.#small);
     const { found, isComplete } = this.#look(this.#small, 'sequential', isViolation ? 'any' : 'whole');
     if (found === undefined) {
       if (isComplete) return this.#notSequential(this.#small);
@@ -84,8 +85,11 @@ class AccessSearch {
         `no interleaving that gives it was found in ${this.#budget.runs} runs, and these are not all`,
       );
     }
-    if (!found.isWhole && (isComplete || isViolation)) return this.#brokenInAll(found);
-    return found.isWhole ? this.#legalInAll(found) : this.#unknown('not all interleavings of slots were looked at');
+    if (found.isWhole) return this.#legalInAll(found);
+    if (isComplete || isViolation) return this.#brokenInAll(found);
+    const ordered = this.#orderAccesses(this.#small, (slot) => promises(this.#small, slot));
+    if (ordered?.verdict === 'none') return this.#brokenInAll(found);
+    return this.#unknown('not all interleavings of slots were looked at');
   }
 
   /**
@@ -93,9 +97,7 @@ class AccessSearch {
    * example of how it came about; that they do not give it means nothing.
    */
   runUnfair(): AccessAnswer {
-    const isViolation = this.#question.slots.every(
-      (slot) => !isSeveral(this.#question, slot) || promises(this.#question, slot),
-    );
+    const isViolation = areWhole(this.#question);
     const { found } = this.#look(this.#small, 'sequential', isViolation ? 'any' : 'whole');
     const ofAll = this.#drawn(this.#question, isViolation ? 'any' : 'whole');
     if (isViolation) return this.#broken(found, ofAll === undefined ? undefined : 'access-serial');
@@ -106,7 +108,7 @@ class AccessSearch {
   /** A violation; which it is the whole component says, of which more is asked. */
   #brokenInAll(found: FoundRun): AccessAnswer {
     if (this.#isAll(this.#small)) return this.#broken(found, 'access-serial');
-    const ordered = this.#orderAccesses(() => false, MAX_NODES_OF_ALL);
+    const ordered = this.#orderAccesses(this.#question, () => false, MAX_NODES_OF_ALL);
     if (ordered?.verdict === 'found') return this.#broken(found, 'access-serial');
     if (ordered?.verdict === 'none') return this.#notSequential(this.#question);
     const all = this.#look(this.#question, 'sequential', 'any');
@@ -121,10 +123,10 @@ class AccessSearch {
   /** What explains the contradiction may not explain the rest of the component: it is asked whole. */
   #legalInAll(found: FoundRun): AccessAnswer {
     const whole = (slot: number) => promises(this.#question, slot);
-    const ordered = this.#orderAccesses(whole);
+    const ordered = this.#orderAccesses(this.#question, whole);
     if (ordered?.verdict === 'found') return this.#legal(found, this.#small);
     if (ordered?.verdict === 'none') {
-      const torn = this.#orderAccesses(() => false);
+      const torn = this.#orderAccesses(this.#question, () => false);
       if (torn?.verdict === 'found') return this.#broken(found, 'access-serial');
       if (torn?.verdict === 'none') return this.#notSequential(this.#question);
     }
@@ -136,21 +138,26 @@ class AccessSearch {
     return this.#unknown(`the interleaving explains these slots; for all ${count} that share words none was found`);
   }
 
-  #orderAccesses(isWhole: (slot: number) => boolean, most: number = Number.POSITIVE_INFINITY): AccessOrder | undefined {
+  #orderAccesses(
+    asked: Question,
+    isWhole: (slot: number) => boolean,
+    most: number = Number.POSITIVE_INFINITY,
+  ): AccessOrder | undefined {
     // One half is for running them.
     const maxNodes = Math.min(most, Math.floor(this.#budget.nodesFor(1) / 2));
-    const ordered = orderAccesses(this.#question, isWhole, maxNodes);
+    const ordered = orderAccesses(asked, isWhole, maxNodes);
     this.#budget.spendNodes(ordered?.nodes ?? 0, 1);
     return ordered;
   }
 
   /** @param asked the question that the run answers. */
   #legal(found: FoundRun, asked: Question): AccessAnswer {
-    const torn = this.#small.slots.filter((slot) => isSeveral(this.#small, slot));
+    const several = this.#small.slots.filter((slot) => partsOf(this.#small, slot).length > 1);
+    const unpromised = several.filter((slot) => !promises(this.#small, slot));
     return this.#answer({
       kind: 'legal',
       holds: 'access-serial',
-      opcodes: opcodesOf(this.#small, torn),
+      opcodes: opcodesOf(this.#small, unpromised.length > 0 ? unpromised : several),
       argument: [
         'Their single accesses in another order do give it, and their opcodes never promised to happen at once.',
       ],
@@ -159,7 +166,9 @@ class AccessSearch {
   }
 
   #broken(found: Looked['found'], holds: Level | undefined): AccessAnswer {
-    const torn = this.#small.slots.filter((slot) => promises(this.#small, slot) && isSeveral(this.#small, slot));
+    const torn = this.#small.slots.filter(
+      (slot) => promises(this.#small, slot) && partsOf(this.#small, slot).some((accesses) => accesses > 1),
+    );
     const opcodes = opcodesOf(this.#small, torn);
     const how = found === undefined ? '' : 'Only with other accesses in between theirs is it given: ';
     return this.#answer({
@@ -261,11 +270,11 @@ class AccessSearch {
       return Math.max(1, Math.ceil(this.#budget.runsLeft * part));
     };
     const all = exhaust(scenario, { memory, maxRuns: share(SHARE_OF_ALL), maxSteps: MAX_STEPS }, onRun);
-    if (!all.complete) {
-      for (const sampler of ['pct', 'urw'] as const) {
-        if (found !== undefined || this.#budget.isSpent) break;
-        sample(scenario, { memory, sampler, runs: share(SHARE_OF_SAMPLES), maxSteps: MAX_STEPS }, onRun);
-      }
+    const whole: ReadonlySet<number> = wanted === 'whole' ? wholeRecords(question) : new Set();
+    const isWanted = () => found !== undefined && (wanted === 'any' || found.isWhole);
+    for (const sampler of ['pct', 'urw'] as const) {
+      if (all.complete || isWanted() || this.#budget.isSpent) break;
+      sample(scenario, { memory, sampler, whole, runs: share(SHARE_OF_SAMPLES), maxSteps: MAX_STEPS }, onRun);
     }
     return { found, isComplete: all.complete };
   }
@@ -290,7 +299,7 @@ class AccessSearch {
     { wanted, isOver }: { readonly wanted: Wanted; readonly isOver: () => boolean },
     onFound: (found: FoundRun) => void,
   ): (run: Run) => boolean {
-    const whole = new Set(question.slots.flatMap((slot, record) => (promises(question, slot) ? [record] : [])));
+    const whole = wholeRecords(question);
     let hasFound = false;
     return (run) => {
       this.#budget.spendRun(run.steps);
@@ -349,25 +358,38 @@ function hasFaults({ faults: given }: ScenarioOutcome, { slots, faults, analysis
 }
 
 /**
- * Whether a run is, but for the order of accesses that do not concern each other, one in which those records are whole:
- * with each of them drawn together, what has to come before what goes in no circle (conflict serializability).
+ * Whether a run is, but for the order of accesses that do not concern each other, one in which the opcodes of those records
+ * are whole: with the accesses of each of them drawn together, what has to come before what goes in no circle (conflict
+ * serializability).
  */
 function keepsWhole(trace: readonly TracedAccess[], whole: ReadonlySet<number>): boolean {
   if (whole.size === 0) return true;
   const accesses = trace.filter(({ isContended }) => isContended);
-  const groupOf = accesses.map(({ record }, index) => (whole.has(record) ? -1 - record : index));
+  const groupOf = groupsOf(accesses, whole);
   const after = new Map<number, Set<number>>();
   for (const [later, access] of accesses.entries()) {
     for (let earlier = 0; earlier < later; earlier += 1) {
       const other = accesses[earlier];
-      const isOrdered =
-        other.record === access.record ||
-        (isSameWord(other, access) && (other.stored !== undefined || access.stored !== undefined));
+      const isOrdered = other.record === access.record || !tracedCommute(other, access);
       if (!isOrdered || groupOf[earlier] === groupOf[later]) continue;
       after.set(groupOf[earlier], (after.get(groupOf[earlier]) ?? new Set()).add(groupOf[later]));
     }
   }
   return !hasCircle(after);
+}
+
+/** By access, a number that those have in common that are drawn together. */
+function groupsOf(accesses: readonly TracedAccess[], whole: ReadonlySet<number>): readonly number[] {
+  const groupOf = [...accesses.keys()];
+  for (const record of whole) {
+    const own = [...accesses.keys()].filter((index) => accesses[index].record === record);
+    const runs = wholeRuns(own, (index) => {
+      const { isTurn, memory, word } = accesses[index];
+      return { isTurn, place: `${memory}[${word}]` };
+    });
+    for (const run of runs) for (const index of run) groupOf[index] = run[0];
+  }
+  return groupOf;
 }
 
 function hasCircle(after: ReadonlyMap<number, ReadonlySet<number>>): boolean {
@@ -388,11 +410,30 @@ function promises({ analysis }: Question, slot: number): boolean {
   return findOpcode(kernel, slots[slot].slot.opcode)?.promisesAtomicity ?? false;
 }
 
-/** Whether a slot has more than one access that others could come in between of. */
-function isSeveral({ analysis, stateWords }: Question, slot: number): boolean {
-  const states = new Set(stateWords);
+/** Of the slots of a question, counted among themselves, those that are to be whole. */
+function wholeRecords(question: Question): ReadonlySet<number> {
+  return new Set(question.slots.flatMap((slot, record) => (promises(question, slot) ? [record] : [])));
+}
+
+/** Whether nobody comes in between any accesses of a question's slots, so that their single accesses give nothing else. */
+function areWhole(question: Question): boolean {
+  return question.slots.every((slot) => partsOf(question, slot).length <= 1);
+}
+
+/** How many accesses a slot makes at a time: several only where it promised to. */
+function partsOf(question: Question, slot: number): readonly number[] {
+  const { analysis, stateWords } = question;
   const { steps, isOpaque, records } = analysis.shapes[slot];
-  return isOpaque || steps.filter((step) => reachedOf(step, states).length > 0).length + records.length > 1;
+  const isWhole = promises(question, slot);
+  if (isOpaque) return isWhole ? [2] : [1, 1];
+  const states = new Set(stateWords);
+  const accesses = steps
+    .filter((step) => reachedOf(step, states).length > 0)
+    .map(({ isTurn, word, first }): PromisedAccess => ({ isTurn, place: word ?? first }));
+  const afterOpcode = accesses.findLastIndex(({ isTurn }) => !isTurn) + 1;
+  accesses.splice(afterOpcode, 0, ...records.map(() => ({ isTurn: false, place: 'record' })));
+  if (!isWhole) return accesses.map(() => 1);
+  return wholeRuns(accesses, (access) => access).map(({ length }) => length);
 }
 
 function opcodesOf({ analysis }: Question, slots: readonly number[]): string[] {

@@ -1,12 +1,13 @@
 /**
  * Single accesses as operations of the serial search: what slots do is known step by step, so no kernel has to run. A slot
- * that is to be whole is one operation.
+ * of which the opcode is to be whole makes all the accesses of the opcode in one operation.
  */
 
 import type { MemoryModel } from '../explore/index.ts';
 import { findSerialOrder, type SerialModel } from '../serial/index.ts';
 import { applyCommuting, type Question } from './question.ts';
 import { isLoaded, type ShapeValue, type SlotStep } from './slot-shape.ts';
+import { type PromisedAccess, wholeRuns } from './whole-runs.ts';
 
 export interface AccessOrder {
   readonly verdict: 'found' | 'none' | 'unknown';
@@ -17,7 +18,7 @@ export interface AccessOrder {
  * Whether there is an order of the single accesses of a question's slots that answers it; undefined if it is not known
  * what these are.
  *
- * @param isWhole slots that nobody comes in between.
+ * @param isWhole slots of which nobody comes in between what the opcode does.
  * @param memory whether the accesses of a slot come in the order of its program; relaxed memory keeps that order for those
  *   to one word and where one takes what another found.
  */
@@ -53,19 +54,23 @@ interface Place {
   readonly slot: number;
   readonly index: number;
   readonly step: SlotStep;
+  /** Whether an access of the slot after it takes what it found. */
+  readonly isTaken: boolean;
 }
 
 class AccessModel implements SerialModel {
   readonly operationCount: number;
   readonly pairs: (readonly [number, number])[] = [];
   readonly #question: Question;
-  readonly #operations: Place[][] = [];
+  readonly #operations: (readonly Place[])[] = [];
   readonly #words: Uint32Array;
   readonly #asked: ReadonlySet<number>;
   /** By word, the operations to come that may write it. */
   readonly #writers = new Map<number, number>();
-  /** By slot, what each of its steps found. */
+  /** By slot, what those of its steps found that are taken. */
   readonly #found: ReadonlyMap<number, number[]>;
+  /** Those steps, of all slots. */
+  readonly #taken: Place[] = [];
   readonly #undo: number[] = [];
   #hash = 0;
 
@@ -76,10 +81,13 @@ class AccessModel implements SerialModel {
     const states = new Set(question.stateWords);
     this.#found = new Map(question.slots.map((slot) => [slot, question.analysis.shapes[slot].steps.map(() => 0)]));
     for (const slot of question.slots) {
-      const places = question.analysis.shapes[slot].steps
-        .map((step, index) => ({ slot, index, step }))
+      const { steps } = question.analysis.shapes[slot];
+      const taken = new Set(steps.flatMap(takenBy));
+      const places = steps
+        .map((step, index) => ({ slot, index, step, isTaken: taken.has(index) }))
         .filter(({ step }) => states.has(step.word!));
-      const operations = isWhole(slot) ? (places.length > 0 ? [places] : []) : places.map((place) => [place]);
+      this.#taken.push(...places.filter(({ isTaken }) => isTaken));
+      const operations = isWhole(slot) ? wholeRuns(places, promisedAccess) : places.map((place) => [place]);
       const first = this.#operations.length;
       for (const [index, operation] of operations.entries()) {
         for (let before = 0; before < index; before += 1) {
@@ -108,9 +116,9 @@ class AccessModel implements SerialModel {
   undo(operation: number): void {
     const places = this.#operations[operation];
     this.#count(places, 1);
-    for (const { slot, index, step } of places.toReversed()) {
-      this.#set(step.word!, this.#undo.pop()!);
-      this.#remember(slot, index, this.#undo.pop()!);
+    for (const place of places.toReversed()) {
+      this.#set(place.step.word!, this.#undo.pop()!);
+      if (place.isTaken) this.#remember(place, this.#undo.pop()!);
     }
   }
 
@@ -123,7 +131,10 @@ class AccessModel implements SerialModel {
   }
 
   captureState(): unknown {
-    return [...this.#question.stateWords.map((word) => this.#words[word]), ...[...this.#found.values()].flat()];
+    return [
+      ...this.#question.stateWords.map((word) => this.#words[word]),
+      ...this.#taken.map(({ slot, index }) => this.#found.get(slot)![index]),
+    ];
   }
 
   equalsState(captured: unknown): boolean {
@@ -131,20 +142,23 @@ class AccessModel implements SerialModel {
     const state = captured as readonly number[];
     let at = 0;
     for (const word of this.#question.stateWords) if (state[at++] !== this.#words[word]) return false;
-    for (const found of this.#found.values()) for (const value of found) if (state[at++] !== value) return false;
-    return true;
+    return this.#taken.every(({ slot, index }) => state[at++] === this.#found.get(slot)![index]);
   }
 
   #wanted(word: number): number {
     return this.#question.outcome.words[word];
   }
 
-  #access({ slot, index, step }: Place): void {
+  #access(place: Place): void {
+    const { slot, index, step, isTaken } = place;
     const word = step.word!;
     const before = this.#words[word];
     const found = this.#found.get(slot)!;
-    this.#undo.push(found[index], before);
-    if (step.isValueUsed || step.kind === 'load') this.#remember(slot, index, before);
+    if (isTaken) {
+      this.#undo.push(found[index]);
+      this.#remember(place, before);
+    }
+    this.#undo.push(before);
     const numberOf = (value: ShapeValue) =>
       isLoaded(value) ? (found[value.step] + value.plus) >>> 0 : (value as number) >>> 0;
     switch (step.kind) {
@@ -169,7 +183,7 @@ class AccessModel implements SerialModel {
     this.#words[word] = value;
   }
 
-  #remember(slot: number, index: number, value: number): void {
+  #remember({ slot, index }: Place, value: number): void {
     const found = this.#found.get(slot)!;
     const place = 0x1000_0000 + slot * 64 + index;
     this.#hash ^= mix(place, found[index]) ^ mix(place, value);
@@ -184,12 +198,20 @@ class AccessModel implements SerialModel {
   }
 }
 
+function promisedAccess({ step: { isTurn, word } }: Place): PromisedAccess {
+  return { isTurn, place: word! };
+}
+
 /** Whether relaxed memory keeps the order of two operations of a slot. */
 function isOrdered(before: readonly Place[], after: readonly Place[]): boolean {
-  const takes = (value: ShapeValue, index: number) => isLoaded(value) && value.step === index;
   return before.some(({ step: { word }, index }) =>
-    after.some(({ step }) => step.word === word || takes(step.value, index) || takes(step.expected, index)),
+    after.some(({ step }) => step.word === word || takenBy(step).includes(index)),
   );
+}
+
+/** The steps of its slot of which a step takes what they found. */
+function takenBy({ value, expected }: SlotStep): number[] {
+  return [value, expected].filter(isLoaded).map(({ step }) => step);
 }
 
 function mix(place: number, value: number): number {

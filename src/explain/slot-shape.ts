@@ -57,6 +57,8 @@ export interface SlotStep {
   readonly isValueUsed: boolean;
   /** Whether it may not happen at all. */
   readonly isConditional: boolean;
+  /** Whether it is of the kernel's turn around the opcode, and not of the opcode. */
+  readonly isTurn: boolean;
 }
 
 /** A record of the debug log that a slot appends. */
@@ -280,7 +282,7 @@ class ShapeWalk {
     if (ending !== 'finish') return;
     this.#mayHaveFinished = true;
     // A turn that may have ended here ended with the status that the slot had.
-    if (locals.has('argumentBase')) this.#finishes.push(own);
+    if (isOfOpcode(locals)) this.#finishes.push(own);
     else this.#endings.add(own[SlotWord.STATUS]);
   }
 
@@ -444,7 +446,8 @@ class ShapeWalk {
     if (statement.kind !== 'store') locals.set(statement.name, { step: this.#steps.length, plus: 0 });
     const kind = statement.kind === 'atomic' ? 'modify' : statement.kind;
     const isConditional = this.#isConditional;
-    this.#steps.push({ kind, word, first, last, value, expected, operation, isValueUsed, isConditional });
+    const isTurn = !isOfOpcode(locals);
+    this.#steps.push({ kind, word, first, last, value, expected, operation, isValueUsed, isConditional, isTurn });
   }
 
   #operandsOf(statement: AccessStatement, locals: Locals): Pick<SlotStep, 'value' | 'expected' | 'operation'> {
@@ -486,6 +489,11 @@ class ShapeWalk {
 
 type AccessStatement = Extract<Statement, { kind: 'load' | 'store' | 'atomic' | 'compareExchange' }>;
 type Way = readonly [ending: Ending, locals: Locals, own: OwnWords];
+
+/** Whether these are the locals of a handler: those of the turn have no arguments. */
+function isOfOpcode(locals: Locals): boolean {
+  return locals.has('argumentBase');
+}
 
 /** Endings of two ways are joined to the one after which more is run. */
 const ORDER: readonly Ending[] = ['next', 'break', 'finish', 'fault'];

@@ -1,6 +1,8 @@
 /** Which accesses can be taken in either order with the same effect, when every load returns the newest store. */
 
 import { READ_MODIFY_WRITES, StepCode } from '../kernel/index.ts';
+import { placeOf } from './meetings.ts';
+import type { TracedAccess } from './run.ts';
 import type { StepMachine } from './step-machine.ts';
 
 /** What matters of an access for that. */
@@ -35,4 +37,18 @@ export function commutingClass({ code, usesOldValue }: StepMachine['program']['s
 export function commute(left: Access, right: Access): boolean {
   if (left.word !== right.word) return true;
   return left.commutingClass !== 0 && left.commutingClass === right.commutingClass;
+}
+
+/** The same of accesses that were made. */
+export function tracedCommute(left: TracedAccess, right: TracedAccess): boolean {
+  if (placeOf(left) !== placeOf(right)) return true;
+  if (left.stored === undefined && right.stored === undefined) return true;
+  const fold = foldOf(left);
+  return fold !== undefined && fold === foldOf(right);
+}
+
+/** What an access does to its word, if accesses that do the same can change places with it. */
+function foldOf({ kind, usesFound }: TracedAccess): TracedAccess['kind'] | undefined {
+  if (usesFound || kind === 'store' || kind === 'exchange') return undefined;
+  return kind === 'subtract' ? 'add' : kind;
 }

@@ -26,6 +26,7 @@ import { SleepingSearch } from './sleeping-search.ts';
 import { StepMachine } from './step-machine.ts';
 import { damaged, decodeToken, encodeToken, MAX_STEPS_LIMIT, type TokenContent } from './token.ts';
 import { traceSchedule } from './trace.ts';
+import { WholeOpcodes } from './whole-opcodes.ts';
 
 const DEFAULT_MAX_STEPS = 100_000;
 const DEFAULT_MAX_RUNS = 1_000_000;
@@ -54,7 +55,9 @@ export class Explorer {
     checkRange('runs', options.runs, 0, Number.MAX_SAFE_INTEGER);
     const maxAccesses = checkedAccesses(options.maxAccesses);
     const run = this.#explored(scenario, memory, options.maxSteps);
-    const decider = makeSampler(sampler, { seed, depth });
+    const drawing = makeSampler(sampler, { seed, depth });
+    const whole = options.whole ?? new Set();
+    const decider = whole.size === 0 ? drawing : new WholeOpcodes(drawing, whole);
     let [runs, accesses] = [0, 0];
     while (runs < options.runs && accesses < maxAccesses) {
       run.take(decider);

@@ -1,5 +1,6 @@
 /** Schedules of a scenario, one access at a time: drawn, taken one and all, and replayed from tokens. */
 export { type CountedOutcome, OutcomeCensus } from './census.ts';
+export { tracedCommute } from './commuting.ts';
 export { TokenError } from './errors.ts';
 export { Explorer, exhaust, exhaustSerial, replayToken, runSerially, sample } from './explorer.ts';
 export {

@@ -26,6 +26,8 @@ export interface TracedAccess {
   readonly access: AccessKind;
   /** `turn`, or the opcode whose handler it is of. */
   readonly routine: string;
+  /** Whether it is of the kernel's turn around the opcode. */
+  readonly isTurn: boolean;
   /** What it found: for a load what it returned, for a read-modify-write the value before, for a store undefined. */
   readonly found: number | undefined;
   /** Whether the slot has a use for what it found. */
@@ -72,6 +74,8 @@ export interface SampleOptions {
   readonly depth?: number;
   /** Accesses and loop turns of a lane before the run counts as hung. Default 100,000. */
   readonly maxSteps?: number;
+  /** Records in whose opcodes nobody comes in between. Default: none. */
+  readonly whole?: ReadonlySet<number>;
 }
 
 /** Bounds of a search. */

@@ -22,7 +22,7 @@ export function traceSchedule(scenario: Scenario, program: StepProgram, content:
 
 function describe(machine: StepMachine, lane: number, found: number, left: number, isContended: boolean): TracedAccess {
   const { lanes, program, flat } = machine;
-  const { code, access, routine, usesOldValue } = program.sites[lanes.site[lane]];
+  const { code, access, routine, isTurn, usesOldValue } = program.sites[lanes.site[lane]];
   const stores = code !== StepCode.LOAD && (code !== StepCode.COMPARE_EXCHANGE || found === lanes.value[lane]);
   return {
     record: lane,
@@ -30,6 +30,7 @@ function describe(machine: StepMachine, lane: number, found: number, left: numbe
     kind: kindOf(code),
     access,
     routine,
+    isTurn,
     found: code === StepCode.STORE ? undefined : found,
     usesFound: code === StepCode.LOAD || code === StepCode.COMPARE_EXCHANGE || usesOldValue,
     stored: stores ? left : undefined,

@@ -52,6 +52,8 @@ export interface StepSite {
   readonly code: number;
   /** `turn`, or the name of an opcode. */
   readonly routine: string;
+  /** Whether it is of the kernel's turn around the opcode: an opcode may be called `turn` too. */
+  readonly isTurn: boolean;
   /** Empty for barriers and ends. */
   readonly memory: string;
   readonly access: AccessKind;
@@ -125,6 +127,8 @@ interface LocalPlace {
   readonly isBoolean: boolean;
 }
 
+const TURN = { routine: 'turn', depth: 0 } as const;
+
 const ENDED_SITE = 0;
 const HUNG_SITE = 1;
 const FAULT_SITE = 2;
@@ -139,8 +143,8 @@ class StepLowering {
   readonly #faultSites: FaultSites;
   readonly #memories: ReadonlyMap<string, { words: number; isTable: boolean; base: number }>;
   readonly #sites: StepSite[] = [
-    ...[StepCode.ENDED, StepCode.HUNG].map((code) => siteOf(code, 'turn', '')),
-    siteOf(StepCode.STORE, 'turn', 'ring'),
+    ...[StepCode.ENDED, StepCode.HUNG].map((code) => siteOf(code, TURN, '')),
+    siteOf(StepCode.STORE, TURN, 'ring'),
   ];
   readonly #lines: string[] = [];
   readonly #instances = new Map<string, Instance>();
@@ -172,7 +176,7 @@ class StepLowering {
     this.#emit(`function advance(lane) {`);
     this.#emit(`const base = lane * ${this.#localWords}, slotBase = slotBases[lane];`);
     this.#emit('for (let next = position[lane]; ; ) switch (next) {');
-    this.#waiting.push(this.#instance('turn', this.#kernel.turn, 0, 0));
+    this.#waiting.push(this.#instance(TURN.routine, this.#kernel.turn, TURN.depth, 0));
     for (let instance = this.#waiting.pop(); instance !== undefined; instance = this.#waiting.pop()) {
       this.#routine(instance);
     }
@@ -336,11 +340,11 @@ class RoutineLowering {
   }
 
   #siteOfAccess(statement: AccessStatement): StepSite {
-    const { routine, used } = this.#instance;
+    const { routine, depth, used } = this.#instance;
     const code = codeOf(statement);
     const access = statement.kind === 'load' || statement.kind === 'store' ? statement.access : 'atomic';
     const usesOldValue = statement.kind !== 'store' && used.has(statement.name);
-    return { code, routine, memory: statement.memory, access, usesOldValue };
+    return { code, routine, isTurn: depth === TURN.depth, memory: statement.memory, access, usesOldValue };
   }
 
   /** Hands over to the scheduler; the lane goes on behind. */
@@ -352,7 +356,7 @@ class RoutineLowering {
 
   /** Lanes are taken to be in workgroups of their own, where a barrier of the workgroup orders nothing for others. */
   #barrier({ scope }: Extract<Statement, { kind: 'barrier' }>): void {
-    if (scope === 'device') this.#stop(siteOf(StepCode.BARRIER, this.#instance.routine, ''));
+    if (scope === 'device') this.#stop(siteOf(StepCode.BARRIER, this.#instance, ''));
   }
 
   #pureBranch(statement: Extract<Statement, { kind: 'if' }>): void {
@@ -438,8 +442,8 @@ class RoutineLowering {
   }
 }
 
-function siteOf(code: number, routine: string, memory: string): StepSite {
-  return { code, routine, memory, access: 'atomic', usesOldValue: false };
+function siteOf(code: number, { routine, depth }: Pick<Instance, 'routine' | 'depth'>, memory: string): StepSite {
+  return { code, routine, isTurn: depth === TURN.depth, memory, access: 'atomic', usesOldValue: false };
 }
 
 function codeOf(statement: AccessStatement): number {

@@ -20,6 +20,8 @@ export const Racy = {
   INDIRECT: 0x4000_0006,
   TRACE: 0x4000_0007,
   CLAIM: 0x4000_0008,
+  PEEK: 0x4000_0009,
+  SNAPSHOT: 0x4000_000a,
 } as const;
 
 const FIRST = 162;
@@ -68,6 +70,21 @@ export const racyKernel: Kernel = defineKernel({
       const before = $.compareExchange('control', word, 0, 1);
       $.store('control', result, before.equals(0).select(5, 6));
     }),
+    // How many slots are done is what lanes count after their opcodes.
+    opcode('PEEK', Racy.PEEK, ['word', 'result'], ($, word, result) => {
+      const value = $.load('control', word);
+      $.store('control', result, $.load('control', ControlWord.DONE_COUNT).times(10).plus(value));
+    }),
+    opcode(
+      'SNAPSHOT',
+      Racy.SNAPSHOT,
+      ['word', 'result'],
+      ($, word, result) => {
+        const value = $.load('control', word);
+        $.store('control', result, $.load('control', ControlWord.DONE_COUNT).times(10).plus(value));
+      },
+      { promisesAtomicity: true },
+    ),
   ],
   regions: [{ name: 'scratch', area: 'control', start: 165, count: 1, equivalence: 'ignored' }],
 });
@@ -91,6 +108,7 @@ const anyArgs: fc.Arbitrary<readonly [opcode: number, args: readonly number[]]> 
   fc.tuple(fc.constant(Racy.TAKE), fc.tuple(word, result)),
   fc.tuple(fc.constant(Racy.GUARD), fc.tuple(word, small)),
   fc.tuple(fc.constant(Racy.CLAIM), fc.tuple(word, result)),
+  fc.tuple(fc.constantFrom(Racy.PEEK, Racy.SNAPSHOT), fc.tuple(word, result)),
 );
 
 const rareArgs: fc.Arbitrary<readonly [opcode: number, args: readonly number[]]> = fc.oneof(

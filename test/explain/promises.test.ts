@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { type Explanation, explain } from '../../src/explain/index.ts';
+import { exhaust } from '../../src/explore/index.ts';
+import { defineKernel, type Kernel, opcode } from '../../src/kernel/index.ts';
+import { MUTANTS, mutate } from '../../src/mutants/index.ts';
+import { ControlWord, Opcode, Priority } from '../../src/protocol/index.ts';
+import { type Scenario, scenarioOfSlots } from '../../src/scenario/index.ts';
+
+const [FLAG, RESULT] = [162, 163];
+const WATCH = 0x4000_0000;
+const STORE_FROM = 0x4000_0001;
+
+/** @param promisesAtomicity what WATCH promises; STORE_FROM never does. */
+function watchingKernel(promisesAtomicity: boolean): Kernel {
+  return defineKernel({
+    name: 'watching',
+    slotCount: 8,
+    opcodes: [
+      opcode(
+        'WATCH',
+        WATCH,
+        [],
+        ($) => {
+          const flag = $.load('control', FLAG);
+          $.store('control', RESULT, $.load('control', ControlWord.DONE_COUNT).times(10).plus(flag));
+        },
+        { promisesAtomicity },
+      ),
+      // Where it stores is not known beforehand, so that its lane may meet others at any word.
+      opcode('STORE_FROM', STORE_FROM, ['pointer', 'value'], ($, pointer, value) => {
+        $.store('control', $.load('control', pointer).remainder(4).plus(FLAG), value);
+      }),
+    ],
+  });
+}
+
+function epoch(kernel: Kernel, ...slots: readonly (readonly [opcode: number, ...args: number[]])[]): Scenario {
+  return scenarioOfSlots(
+    kernel,
+    slots.map(([code, ...args], slotIndex) => ({
+      slotIndex,
+      slot: { opcode: code, tenant: 0, priority: Priority.NORMAL, args },
+    })),
+  );
+}
+
+/** What is said of each outcome that interleavings have, by what a word is in the end. */
+function explainedByWord(scenario: Scenario, word: number): Map<number, Explanation> {
+  const explained = new Map<number, Explanation>();
+  exhaust(scenario, {}, ({ outcome }) => {
+    const value = outcome.words[word];
+    if (!explained.has(value)) explained.set(value, explain(scenario, { ...outcome, words: outcome.words.slice() }));
+    return false;
+  });
+  return explained;
+}
+
+describe('the promise to happen at once', () => {
+  it('is the opcode’s: others may see its store before its lane has counted the slot as done', () => {
+    const scenario = epoch(watchingKernel(false), [WATCH], [Opcode.STORE_U32, 1, FLAG]);
+    const explained = explainedByWord(scenario, RESULT);
+    // Nothing, the store and the count, and one without the other: these two no order of slots gives.
+    expect([...explained.keys()].sort((left, right) => left - right)).toEqual([0, 1, 10, 11]);
+    for (const [value, { verdict, violated, brokenPromises, summary }] of explained) {
+      expect({ value, verdict, brokenPromises }).toEqual({ value, verdict: 'serializable', brokenPromises: [] });
+      if (value === 0 || value === 11) expect(violated).toBeUndefined();
+      else expect(summary).toContain('accesses of WATCH came in between others');
+    }
+  });
+
+  it('holds for an opcode that sees the store and not the count, and not for one that others come in between of', () => {
+    const scenario = epoch(watchingKernel(true), [WATCH], [Opcode.STORE_U32, 1, FLAG]);
+    const explained = explainedByWord(scenario, RESULT);
+    expect(explained.get(1)).toMatchObject({ verdict: 'serializable', violated: 'slot-serial', brokenPromises: [] });
+    expect(explained.get(10)).toMatchObject({ verdict: 'unserializable', brokenPromises: ['WATCH'] });
+  });
+
+  it('is not broken by slots that are done in another order than their opcodes came in', () => {
+    const scenario = epoch(
+      watchingKernel(true),
+      [STORE_FROM, FLAG, 0],
+      [Opcode.STORE_U32, 1, FLAG],
+      [Opcode.STORE_U32, 0, RESULT],
+    );
+    const explained = explainedByWord(scenario, FLAG);
+    expect([...explained.keys()].sort()).toEqual([0, 1]);
+    // The store comes between the load and the store of the first slot, which is counted as done before it or after.
+    expect(explained.get(0)).toMatchObject({ verdict: 'serializable', violated: 'slot-serial', brokenPromises: [] });
+  });
+
+  it('is broken where lanes count what is done in two accesses, and a count is lost', () => {
+    const mutant = MUTANTS.find(({ name }) => name === 'done count not atomic');
+    const kernel = mutant && mutate(mutant, watchingKernel(false));
+    if (kernel === undefined) throw new Error('no such mutant');
+    const scenario = epoch(kernel, [Opcode.STORE_U32, 1, FLAG], [Opcode.STORE_U32, 1, RESULT]);
+    const explained = explainedByWord(scenario, ControlWord.DONE_COUNT);
+    expect(explained.get(1)).toMatchObject({ verdict: 'unserializable', brokenPromises: ['STORE_U32'] });
+    expect(explained.get(2)).toMatchObject({ verdict: 'serializable', violated: undefined });
+  });
+});
