@@ -89,7 +89,7 @@ class AccessSearch {
     if (isComplete || isViolation) return this.#brokenInAll(found);
     const ordered = this.#orderAccesses(this.#small, (slot) => promises(this.#small, slot));
     if (ordered?.verdict === 'none') return this.#brokenInAll(found);
-    return this.#unknown('not all interleavings of slots were looked at');
+    return this.#unknown('whether an interleaving that keeps promises gives it: not all were looked at', found);
   }
 
   /**
@@ -229,8 +229,15 @@ class AccessSearch {
     return ordered?.verdict === 'found';
   }
 
-  #unknown(reason: string): AccessAnswer {
-    return this.#answer({ kind: 'unknown', holds: undefined, notKnown: [reason] });
+  /** @param found a run of the slots of the contradiction that answers, and breaks promises. */
+  #unknown(reason: string, found?: FoundRun): AccessAnswer {
+    const isOfAll = found !== undefined && this.#isAll(this.#small);
+    return this.#answer({
+      kind: 'unknown',
+      holds: isOfAll ? 'access-serial' : undefined,
+      notKnown: [reason],
+      ...(found === undefined ? {} : this.#shown(this.#small, found)),
+    });
   }
 
   #answer(given: Pick<AccessAnswer, 'kind' | 'holds'> & Partial<AccessAnswer>): AccessAnswer {

@@ -231,7 +231,7 @@ const CONCLUSIONS = {
   unknown: { verdict: 'unknown', violated: 'slot-serial' },
 } as const;
 
-function summaryOf(told: string, { kind, opcodes, weakShape }: AccessAnswer): string {
+function summaryOf(told: string, { kind, opcodes, weakShape, witness }: AccessAnswer): string {
   switch (kind) {
     case 'legal':
       return `legal: accesses of ${listText(opcodes)} came in between others, which they never promised not to (${told})`;
@@ -240,6 +240,8 @@ function summaryOf(told: string, { kind, opcodes, weakShape }: AccessAnswer): st
     case 'not sequential':
       return weakShape === undefined ? told : `${weakShape}: ${told}, nor does any of their accesses`;
     case 'unknown':
-      return `${told}; whether an order of their accesses does is not known`;
+      return witness === undefined
+        ? `${told}; whether an order of their accesses does is not known`
+        : `${told}; orders of their accesses do, of which it is not known whether any keeps what opcodes promised`;
   }
 }

@@ -18,7 +18,7 @@ export type Oracle = (typeof ORACLES)[number];
 /** The oracles that object to a run. */
 export type Objections = ReadonlySet<Oracle>;
 
-const NONE: Objections = new Set();
+export const NO_OBJECTIONS: Objections = new Set();
 
 /** Judges runs of one race on a mutant, or on the sound kernel itself. */
 export class RaceJudge {
@@ -60,7 +60,7 @@ export class RaceJudge {
     if (!isAmong(this.#own.allOrders(scenario))) objections.add('self');
     if (outcome.faults.length > 0) objections.add('watchdog');
     if (!sameEnds(recorded, outcome)) objections.add('ends');
-    return objections.size === 0 ? NONE : objections;
+    return objections.size === 0 ? NO_OBJECTIONS : objections;
   }
 }
 

@@ -24,9 +24,16 @@ export function placeRaces({ base, race }: Mutant, random: RandomWords, first: n
   });
 }
 
+const ALL_STRUCK = 'all';
+
+/** Whether any slot meets the defect, by what {@link struckSlots} says: without, a mutant is its sound kernel. */
+export function isAnyStruck(struck: string): boolean {
+  return struck === ALL_STRUCK || struck.includes('1');
+}
+
 /** Which of these slots meet a defect of that rarity; the same text means that they come out alike. */
 export function struckSlots(slots: readonly WithLot[], rarity: Rarity | undefined): string {
-  if (rarity === undefined) return 'all';
+  if (rarity === undefined) return ALL_STRUCK;
   return slots.map(({ args }) => (isStruck(args?.[LOT_ARGUMENT] ?? 0, rarity) ? '1' : '0')).join('');
 }
 

@@ -8,8 +8,8 @@ import { resolveLayout } from '../observe/index.ts';
 import { freshSnapshot, type Scenario, type ScenarioOutcome } from '../scenario/index.ts';
 import type { Race } from './base-kernel.ts';
 import { type Mutant, mutate } from './catalogue.ts';
-import { type Objections, type Oracle, RaceJudge } from './oracles.ts';
-import { struckSlots } from './races.ts';
+import { NO_OBJECTIONS, type Objections, type Oracle, RaceJudge } from './oracles.ts';
+import { isAnyStruck, struckSlots } from './races.ts';
 import { LOT_THAT_STRIKES } from './rewrite/rare.ts';
 import type { Rarity } from './rewrite/site.ts';
 import { type KillExplanation, ObjectionCounts, type Score } from './score.ts';
@@ -28,9 +28,8 @@ export interface ExplorerScoreOptions {
 
 /** Slots of the ring: more than a race has. */
 const SLOTS = 8;
-/** Schedules of a scenario before the next one, with other lots. A rare defect is met in few scenarios, and each costs far more than a run. */
+/** Schedules of a scenario before the next one, with other lots. */
 const RUNS_OF_SCENARIO = 64;
-const RUNS_OF_RARE_SCENARIO = 256;
 /** In turn: none of them is the best for all bugs. */
 const SAMPLERS: readonly Sampler[] = ['uniform', 'pos', 'pct'];
 /** Accesses of a lane before it counts as hung; the longest race takes a few dozen. */
@@ -59,18 +58,23 @@ export class ExplorerScorer {
     if (kernel === undefined) throw new TypeError(`mutant ${mutant.number} does not apply to its base`);
     const fixed = { mutant, backend: 'explorer', memory: memoryFor(mutant), oneIn: rarity?.oneIn };
     // Asked before, so that what is no judge does not end the search, and after it, when there were more runs.
-    const known = this.#control(mutant, sound, runs);
+    let noJudges = this.#control(mutant, sound, runs);
     const exploration = new Exploration(mutant, sound, kernel, this.#options);
     exploration.run((counts) => counts.runs < runs);
-    if (!exploration.counts.isKilled(known)) {
+    if (!exploration.counts.isKilled(noJudges)) {
       const reason = whyEquivalent(mutant, sound, kernel);
       if (reason !== undefined) {
         const { elapsedMs } = exploration;
-        return { ...fixed, ...exploration.counts.summary(known), elapsedMs, fate: 'equivalent', reason };
+        return { ...fixed, ...exploration.counts.summary(noJudges), elapsedMs, fate: 'equivalent', reason };
       }
-      exploration.run((counts) => !counts.isKilled(known) && exploration.elapsedMs < seconds * 1_000);
     }
-    const noJudges = this.#control(mutant, sound, exploration.counts.runs);
+    let isSettled = false;
+    while (!isSettled) {
+      const known = noJudges;
+      exploration.run((counts) => !counts.isKilled(known) && exploration.elapsedMs < seconds * 1_000);
+      noJudges = this.#control(mutant, sound, exploration.counts.runs);
+      isSettled = exploration.counts.isKilled(noJudges) || exploration.elapsedMs >= seconds * 1_000;
+    }
     const summary = exploration.counts.summary(noJudges);
     const found = { ...fixed, ...summary, elapsedMs: exploration.elapsedMs, reason: undefined };
     if (summary.killed.count === 0) return { ...found, fate: 'survived' };
@@ -134,11 +138,13 @@ class Exploration {
       scenario.slots.map(({ slot }) => slot),
       this.#rarity,
     );
+    // The kernel is the sound one there: running it would say nothing.
+    if (!isAnyStruck(struck)) return this.counts.add(NO_OBJECTIONS, performance.now() - start, RUNS_OF_SCENARIO);
     const options = {
       memory: this.#memory,
       sampler: SAMPLERS[this.#turn % SAMPLERS.length],
       seed: this.#random.next(),
-      runs: this.#rarity === undefined ? RUNS_OF_SCENARIO : RUNS_OF_RARE_SCENARIO,
+      runs: RUNS_OF_SCENARIO,
       maxSteps: MAX_STEPS,
     };
     this.#turn += 1;

@@ -50,9 +50,9 @@ export function overviewText(epochs: EpochOverview, comparedWith: Report['compar
   const against = comparedWith === 'recording' ? 'with the recording' : 'with each other (nothing was recorded)';
   return [
     `${countText(agreeing)} of ${plural(total, 'epoch')} agree ${against}`,
-    ...(diverging > 0 ? [`${countText(diverging)} diverge`] : []),
+    ...(diverging > 0 ? [`${countText(diverging)} ${diverging === 1 ? 'diverges' : 'diverge'}`] : []),
     ...(unknown > notReached ? [`${countText(unknown - notReached)} cannot be judged`] : []),
-    ...(notReached > 0 ? [`${countText(notReached)} were not reached`] : []),
+    ...(notReached > 0 ? [`${countText(notReached)} ${notReached === 1 ? 'was' : 'were'} not reached`] : []),
   ].join(', ');
 }
 
@@ -134,12 +134,12 @@ export function reductionText({ reproduced, ...rest }: ReportedReduction): strin
 }
 
 export function remediesText({ working, tried, undecided, runs }: Remedies): string {
+  if (tried === 0) return 'There was no change to try on the CPU model.';
   const how = `${plural(tried, 'change')} tried on the CPU model, all interleavings with each, ${plural(runs, 'run')}`;
   const open = undecided === 0 ? '' : `; ${countText(undecided)} had too many interleavings to tell`;
-  const none = tried === 0 ? 'There was no change to try.' : 'None of them keeps it away.';
   return working.length > 0
     ? `It cannot come out any more with any one of these (${how}${open}):`
-    : `${none} (${how}${open}.)`;
+    : `None of them keeps it away. (${how}${open}.)`;
 }
 
 export const MUTANT_CAVEAT: string =

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Judgement } from '../../src/diff/index.ts';
 import { opcode } from '../../src/kernel/index.ts';
+import type { Report } from '../../src/report/index.ts';
 import { temporaryFolder } from '../cli/files.ts';
 import { makeRecording, soundEpochs } from '../cli/recordings.ts';
 import { expectValid } from '../cli/schemas.ts';
@@ -61,6 +62,23 @@ describe.each(SOFTWARE)('$stack', ({ stack, adapter, manifest }) => {
     const again = run('replay', racy, ...gpu, '--mode', 'isolated', '--replicas', '48', ...settings);
     expect(again.exitCode, again.err).toBe(1);
     expect(again.out).toContain('48 replicas on the device, wide');
+  });
+
+  it.skipIf(manifest === undefined)('a report says on which adapter it was, and has commands for these', () => {
+    const page = folder.at(`${stack}.html`);
+    const asked = ['report', racy, ...gpu, '--mode', 'isolated', '--replicas', '8', '--max-nodes', '20000'];
+    const { exitCode, out, err } = run(...asked, '--json', '-o', page);
+    expect(exitCode, err).toBe(1);
+    const report: Report = JSON.parse(out);
+    expectValid('report', report);
+    expect(report.backends[0]).toMatchObject({ backend: stack, replicasRun: 8 });
+    const { name, api } = report.backends[0].device;
+    expect(name).toMatch(stack === 'dawn' ? /SwiftShader/ : /llvmpipe/);
+    const html = fs.readFileSync(page, 'utf8');
+    for (const part of [name, api]) expect(html).toContain(part);
+    expect(report.seeAgain.commands[0].line).toContain(
+      `--backend ${stack} --replicas 8 --mode isolated --adapter ${adapter}`,
+    );
   });
 });
 

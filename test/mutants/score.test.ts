@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ThreadsBackend } from '../../node/threads-backend.ts';
 import { ReferenceBackend } from '../../src/backend/index.ts';
+import { RandomWords } from '../../src/base/random.ts';
+import { exhaust } from '../../src/explore/index.ts';
 import { type Kernel, lowerToJavaScript, lowerToWgsl, type Statement } from '../../src/kernel/index.ts';
 import {
   allOutcomes,
@@ -8,6 +10,7 @@ import {
   ExplorerScorer,
   MUTANTS,
   type Mutant,
+  mutate,
   Place,
   type RacesOptions,
   type Score,
@@ -15,7 +18,10 @@ import {
   sameOutcome,
   summarize,
 } from '../../src/mutants/index.ts';
+import { isStruck } from '../../src/mutants/rewrite/rare.ts';
 import { ObjectionCounts } from '../../src/mutants/score.ts';
+import { memoryFor } from '../../src/mutants/score-explorer.ts';
+import { scenarioOfRace } from '../../src/mutants/workload.ts';
 import { freshSnapshot } from '../../src/scenario/index.ts';
 
 const SLOTS = 8;
@@ -223,4 +229,33 @@ test('a group of no runs is no kill', () => {
   counts.add(new Set(['diff']), 5, 0);
   counts.add(new Set(), 5, 3);
   expect(counts.summary([])).toMatchObject({ runs: 3, killed: { count: 0 }, oracles: [], firstKillMs: undefined });
+});
+
+describe('a rare mutant without a slot that meets its defect', () => {
+  const rarity = { oneIn: 4_096 };
+  const random = new RandomWords(1);
+  const lots = Array.from({ length: 64 }, () => random.next()).filter((lot) => !isStruck(lot, rarity));
+
+  /** What its race comes to in all schedules, as the words that it changes; in some where there are too many. */
+  function unstruckOutcomes(mutant: Mutant, kernel: Kernel): readonly string[] {
+    const fresh = freshSnapshot(kernel);
+    let next = 0;
+    const scenario = scenarioOfRace(kernel, mutant.race, () => lots[next++ % lots.length], fresh);
+    const texts = new Set<string>();
+    exhaust(scenario, { maxRuns: 3_000, memory: memoryFor(mutant), maxSteps: 1_000 }, ({ outcome, isHung }) => {
+      const changed = Array.from(outcome.words, (word, index) => [index, word]).filter(
+        ([at, word]) => word !== fresh[at],
+      );
+      texts.add(`${isHung ? 'hung' : outcome.done} ${changed.map((pair) => pair.join('=')).join(' ')}`);
+    });
+    return [...texts].sort();
+  }
+
+  // So scores count such a race without running it.
+  test.each(MUTANTS)('$number $name: comes out as the sound kernel', (mutant) => {
+    const sound = mutant.base.kernel(SLOTS);
+    const rare = mutate(mutant, sound, rarity);
+    if (rare === undefined) throw new Error('the mutant does not apply');
+    expect(unstruckOutcomes(mutant, rare)).toEqual(unstruckOutcomes(mutant, sound));
+  });
 });

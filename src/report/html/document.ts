@@ -140,7 +140,7 @@ ${oddOneOut && html`<p>The odd one out is <b>${oddOneOut.source}</b>: in epoch $
 function backendRow(backend: ReportedBackend, hasEpoch: boolean): Markup {
   const { diverged, divergedInEpoch, differsFromItself, verdict } = backend;
   const cell = (rate: Rate | undefined) => html`<td class="num">${rate && [rateText(rate), bar(rate)]}</td>`;
-  return html`<tr><td><b>${backend.backend}</b><br><span class="soft">${VERDICT_WORDS[verdict]}${differsFromItself && ', differs from itself'}</span></td>${hasEpoch && cell(divergedInEpoch)}${cell(diverged)}<td class="text">${backendText(backend)}</td></tr>`;
+  return html`<tr><td class="name"><b>${backend.backend}</b><br><span class="soft">${VERDICT_WORDS[verdict]}${differsFromItself && ', differs from itself'}</span></td>${hasEpoch && cell(divergedInEpoch)}${cell(diverged)}<td class="text">${backendText(backend)}</td></tr>`;
 }
 
 /** The interval as a bar, and the share as a line in it. */

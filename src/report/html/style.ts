@@ -44,6 +44,7 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}
 th,td{padding:.35rem .7rem;text-align:left;vertical-align:top}
 th{font-weight:600;border-bottom:1px solid var(--line);white-space:nowrap}
 td.text{min-width:min(14rem,48vw)}
+td.name{min-width:8rem}
 th small{display:block;font:.8125rem/1.4 var(--mono);color:var(--soft)}
 tbody tr+tr>*{border-top:1px solid var(--faint)}
 .lanes td,.lanes th{border-left:1px solid var(--line);white-space:nowrap;padding:.35rem .5rem}

@@ -36,10 +36,16 @@ const STRESS: StressRequest = {
 
 export const MODES = ['chained', 'isolated'] as const;
 
-export const WIDE: readonly DeviceOptions[] = MODES.flatMap((mode) => [
-  { mode, shape: 'wide' },
-  { mode, shape: 'wide', stress: STRESS },
-]);
+/** Fewer instances than there are epochs of replicas: each serves several, one after the other. */
+const FEW_INSTANCES: StressRequest = { settings: { mostInstances: 2 } };
+
+export const WIDE: readonly DeviceOptions[] = [
+  ...MODES.flatMap((mode): DeviceOptions[] => [
+    { mode, shape: 'wide' },
+    { mode, shape: 'wide', stress: STRESS },
+  ]),
+  { mode: 'isolated', shape: 'wide', stress: FEW_INSTANCES },
+];
 
 /** Stress is for slots that are spread over workgroups: here it is asked for, and changes nothing. */
 export const RESIDENT: readonly DeviceOptions[] = [
