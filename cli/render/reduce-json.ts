@@ -1,5 +1,6 @@
 /** A reduction as programs get it: `spec/reduction.schema.json`. */
 
+import type { TracedAccess } from '../../src/explore/index.ts';
 import { findOpcode } from '../../src/kernel/index.ts';
 import { opcodeName } from '../../src/protocol/index.ts';
 import { type LogCandidate, type Reduction, type ScheduleComparison, slotCountOf } from '../../src/reduce/index.ts';
@@ -57,7 +58,12 @@ function scheduleJson({
   passing,
   sharedAccesses,
 }: ScheduleComparison) {
-  return { token, switches, switchesBefore, isFewest, failing, passing, sharedAccesses };
+  const accesses = { failing: failing.map(accessJson), passing: passing?.map(accessJson) };
+  return { token, switches, switchesBefore, isFewest, ...accesses, sharedAccesses };
+}
+
+function accessJson({ isTurn: _, ...access }: TracedAccess): unknown {
+  return access;
 }
 
 function reproducerJson(reduced: ReducedRecording, reduction: Reduction, { output, testFile }: WrittenFiles) {

@@ -12,12 +12,18 @@ import { ControlWord } from '../protocol/index.ts';
 export function straysIntoProtocol(kernel: Kernel, slotIndex: number, before: Slot, after: Slot): boolean {
   // Another tenant has another mask, and that is meant.
   const { tenant } = after;
-  const old = footprintOf(kernel, { slotIndex, ...before, tenant });
-  const present = footprintOf(kernel, { slotIndex, ...after });
-  return (['reads', 'writes'] as const).some((kind) => {
+  const old = footprintOf(kernel, { slotIndex, ...before, tenant }, wordOfFreshKernel);
+  const present = footprintOf(kernel, { slotIndex, ...after }, wordOfFreshKernel);
+  // Every lane adds to DONE_COUNT: a slot that stores there is told by what it does besides such additions.
+  return (['reads', 'writes', 'others'] as const).some((kind) => {
     const isNew = (range: WordRange): boolean => !protocolRanges(old[kind]).some((other) => holds(other, range));
     return protocolRanges(present[kind]).some(isNew) || (hasOthers(old[kind]) && !hasOthers(present[kind]));
   });
+}
+
+/** Without the place of the masks a lane that looks for its tenant's might load anything. */
+function wordOfFreshKernel(memory: string, index: number): number | undefined {
+  return memory === 'control' && index === ControlWord.TENANT_BASE ? ControlWord.TENANT_MASKS : undefined;
 }
 
 /** Whether there are control words behind those of the protocol. */

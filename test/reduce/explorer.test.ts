@@ -74,11 +74,28 @@ describe('on the CPU model', () => {
   });
 });
 
-test('arguments keep clear of the words of the protocol, even where everything fails', async () => {
+describe('arguments keep clear of the words of the protocol, even where everything fails', () => {
   const failures = new Map([['it', 1]]);
   const always = { name: 'always', isDeterministic: true, run: () => ({ runs: 1, failures, unresolved: undefined }) };
-  const { reproducer } = await reduceLog(candidate(), always);
-  const [slot] = reproducer?.epochs[0].slots ?? [];
-  // An addition to word 0 shuts the ring down: that would be another failure.
-  expect(slot.slot.args).toEqual([0, ControlWord.OBSERVABLE_BASE]);
+
+  test('such as word 0, to which an addition shuts the ring down: that would be another failure', async () => {
+    const { reproducer } = await reduceLog(candidate(), always);
+    const [slot] = reproducer?.epochs[0].slots ?? [];
+    expect(slot.slot.args).toEqual([0, ControlWord.OBSERVABLE_BASE]);
+  });
+
+  test('and DONE_COUNT, which every lane adds to, but none stores to; two words of a slot stay two', async () => {
+    const both = opcode('STORE_BOTH', RACY_ADD, ['first', 'second'], ($, first, second) => {
+      $.store('control', first, 7);
+      $.store('control', second, 7);
+    });
+    const kernel = defineKernel({ name: 'both', slotCount: 64, opcodes: [both] });
+    const slot = { opcode: RACY_ADD, tenant: 0, priority: Priority.NORMAL, args: [170, 171] };
+    const { reproducer } = await reduceLog(candidateOf(scenarioOfSlots(kernel, [{ slotIndex: 0, slot }])), always);
+    const [reduced] = reproducer?.epochs[0].slots ?? [];
+    expect(Array.from(reduced.slot.args).toSorted()).toEqual([
+      ControlWord.OBSERVABLE_BASE,
+      ControlWord.OBSERVABLE_BASE + 1,
+    ]);
+  });
 });

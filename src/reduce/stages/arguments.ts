@@ -1,6 +1,6 @@
 /**
  * Simpler slots: arguments towards zero and towards each other, the first tenant, the usual priority. Never so that a slot
- * touches other words of the protocol than before.
+ * touches other words of the protocol than before, or that words of it which were two are one.
  */
 
 import type { Slot } from '../../backend/index.ts';
@@ -78,11 +78,14 @@ async function simplerArgument(
   return candidate;
 }
 
-/** What may stand for a value, the simplest first: nought, one, the first observable, what other slots have. */
+/** What may stand for a value, the simplest first: nought, one, the first observables, what other slots have. */
 function simplerThan(value: number, others: readonly number[]): number[] {
-  const candidates = [0, 1, ControlWord.OBSERVABLE_BASE, ...others.slice(0, MOST_OTHERS)];
+  const candidates = [0, 1, ...FIRST_OBSERVABLES, ...others.slice(0, MOST_OTHERS)];
   return [...new Set(candidates)].filter((each) => each < value).toSorted((left, right) => left - right);
 }
+
+/** As many as a slot may have words that stay apart and are worth naming simply. */
+const FIRST_OBSERVABLES = [0, 1, 2].map((word) => ControlWord.OBSERVABLE_BASE + word);
 
 /** Of the values of other slots so many are tried. */
 const MOST_OTHERS = 4;
@@ -97,6 +100,15 @@ function valuesOf(candidate: LogCandidate): number[] {
 function withArguments(slot: Slot, rewrite: (value: number, argument: number) => number): Slot {
   const args = Array.from(slot.args, rewrite);
   return args.every((value, index) => value === slot.args[index]) ? slot : { ...slot, args };
+}
+
+/** Whether two arguments of a slot that may be words become one: what gets in its own way is another failure. */
+function becomesItsOwnNeighbour(before: Slot, after: Slot): boolean {
+  const args = Array.from(after.args);
+  return args.some((value, index) => {
+    const other = value < ControlWord.OBSERVABLE_BASE ? -1 : args.indexOf(value, index + 1);
+    return other > 0 && before.args[index] !== before.args[other];
+  });
 }
 
 /** The candidate with its slots rewritten if it still fails so, or else as it was. */
@@ -116,6 +128,7 @@ async function tryRewrite(
   const strays = rewritten.some(({ placed }, index) => {
     const before = places[index].placed;
     if (kernel === undefined || placed === before) return false;
+    if (becomesItsOwnNeighbour(before.slot, placed.slot)) return true;
     return straysIntoProtocol(kernel, placed.slotIndex, before.slot, placed.slot);
   });
   if (strays) return candidate;
