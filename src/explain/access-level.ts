@@ -12,7 +12,7 @@ import { type Question, withFoldedRecords } from './question.ts';
 import { reachedOf } from './slot-shape.ts';
 import { listText } from './tell.ts';
 import { nameWeakShape } from './weak-shape.ts';
-import { type PromisedAccess, wholeRuns } from './whole-runs.ts';
+import { WholeRuns } from './whole-runs.ts';
 
 export interface AccessAnswer {
   readonly kind: 'legal' | 'broken promise' | 'not sequential' | 'unknown';
@@ -152,15 +152,18 @@ class AccessSearch {
 
   /** @param asked the question that the run answers. */
   #legal(found: FoundRun, asked: Question): AccessAnswer {
-    const several = this.#small.slots.filter((slot) => partsOf(this.#small, slot).length > 1);
-    const unpromised = several.filter((slot) => !promises(this.#small, slot));
+    const torn = this.#small.slots.filter(
+      (slot) => !promises(this.#small, slot) && partsOf(this.#small, slot).length > 1,
+    );
+    const why =
+      torn.length > 0
+        ? 'their opcodes never promised to happen at once'
+        : 'what lanes do around their opcodes is no part of what these promised';
     return this.#answer({
       kind: 'legal',
       holds: 'access-serial',
-      opcodes: opcodesOf(this.#small, unpromised.length > 0 ? unpromised : several),
-      argument: [
-        'Their single accesses in another order do give it, and their opcodes never promised to happen at once.',
-      ],
+      opcodes: opcodesOf(this.#small, torn),
+      argument: [`Their single accesses in another order do give it, and ${why}.`],
       ...this.#shown(asked, found),
     });
   }
@@ -290,12 +293,13 @@ class AccessSearch {
   #drawn(question: Question, wanted: Wanted): FoundRun | undefined {
     let found: FoundRun | undefined;
     const runs = Math.min(MAX_DRAWN, Math.ceil(this.#budget.runsLeft * SHARE_OF_SAMPLES));
+    const whole: ReadonlySet<number> = wanted === 'whole' ? wholeRecords(question) : new Set();
     if (this.#budget.isSpent || runs <= 0) return undefined;
     const isOver = () => this.#budget.isSpent;
     const onRun = this.#listener(question, 'sequential', { wanted, isOver }, (run) => {
       found = run;
     });
-    sample(partOf(question), { memory: 'sequential', sampler: 'urw', runs, maxSteps: MAX_STEPS }, onRun);
+    sample(partOf(question), { memory: 'sequential', sampler: 'urw', whole, runs, maxSteps: MAX_STEPS }, onRun);
     return found;
   }
 
@@ -372,7 +376,7 @@ function hasFaults({ faults: given }: ScenarioOutcome, { slots, faults, analysis
 function keepsWhole(trace: readonly TracedAccess[], whole: ReadonlySet<number>): boolean {
   if (whole.size === 0) return true;
   const accesses = trace.filter(({ isContended }) => isContended);
-  const groupOf = groupsOf(accesses, whole);
+  const groupOf = groupsOf(trace, whole).filter((_, index) => trace[index].isContended);
   const after = new Map<number, Set<number>>();
   for (const [later, access] of accesses.entries()) {
     for (let earlier = 0; earlier < later; earlier += 1) {
@@ -386,17 +390,17 @@ function keepsWhole(trace: readonly TracedAccess[], whole: ReadonlySet<number>):
 }
 
 /** By access, a number that those have in common that are drawn together. */
-function groupsOf(accesses: readonly TracedAccess[], whole: ReadonlySet<number>): readonly number[] {
-  const groupOf = [...accesses.keys()];
-  for (const record of whole) {
-    const own = [...accesses.keys()].filter((index) => accesses[index].record === record);
-    const runs = wholeRuns(own, (index) => {
-      const { isTurn, memory, word } = accesses[index];
-      return { isTurn, place: `${memory}[${word}]` };
-    });
-    for (const run of runs) for (const index of run) groupOf[index] = run[0];
-  }
-  return groupOf;
+function groupsOf(trace: readonly TracedAccess[], whole: ReadonlySet<number>): readonly number[] {
+  const runs = new Map([...whole].map((record) => [record, new WholeRuns()]));
+  const firstOf = new Map<string, number>();
+  return trace.map(({ record, memory, word, isTurn }, index) => {
+    const ofRecord = memory === 'ring' ? undefined : runs.get(record);
+    if (ofRecord === undefined) return index;
+    const key = `${record} ${ofRecord.next({ isTurn, place: `${memory}[${word}]` })}`;
+    const first = firstOf.get(key) ?? index;
+    firstOf.set(key, first);
+    return first;
+  });
 }
 
 function hasCircle(after: ReadonlyMap<number, ReadonlySet<number>>): boolean {
@@ -432,16 +436,21 @@ function partsOf(question: Question, slot: number): readonly number[] {
   const { analysis, stateWords } = question;
   const { steps, isOpaque, records } = analysis.shapes[slot];
   const isWhole = promises(question, slot);
-  if (isOpaque) return isWhole ? [2] : [1, 1];
+  // Of what its lane does around the opcode nothing is known either.
+  if (isOpaque) return isWhole ? [2, 1] : [1, 1];
   const states = new Set(stateWords);
-  const accesses = steps
-    .filter((step) => reachedOf(step, states).length > 0)
-    .map(({ isTurn, word, first }): PromisedAccess => ({ isTurn, place: word ?? first }));
-  const afterOpcode = accesses.findLastIndex(({ isTurn }) => !isTurn) + 1;
-  accesses.splice(afterOpcode, 0, ...records.map(() => ({ isTurn: false, place: 'record' })));
-  if (!isWhole) return accesses.map(() => 1);
-  return wholeRuns(accesses, (access) => access).map(({ length }) => length);
+  const reached = steps.filter((step) => reachedOf(step, states).length > 0);
+  if (!isWhole) return [...reached, ...records].map(() => 1);
+  const counts = new Map<number, number>();
+  const ofOpcode = reached.find(({ isOfOpcode }) => isOfOpcode)?.run ?? RECORDS_ALONE;
+  for (const run of [...reached.map((step) => step.run), ...records.map(() => ofOpcode)]) {
+    counts.set(run, (counts.get(run) ?? 0) + 1);
+  }
+  return [...counts.values()];
 }
+
+/** The run of records that an opcode appends and does nothing else. */
+const RECORDS_ALONE = -1;
 
 function opcodesOf({ analysis }: Question, slots: readonly number[]): string[] {
   const { kernel, slots: placed } = analysis.scenario;

@@ -7,7 +7,6 @@ import type { MemoryModel } from '../explore/index.ts';
 import { findSerialOrder, type SerialModel } from '../serial/index.ts';
 import { applyCommuting, type Question } from './question.ts';
 import { isLoaded, type ShapeValue, type SlotStep } from './slot-shape.ts';
-import { type PromisedAccess, wholeRuns } from './whole-runs.ts';
 
 export interface AccessOrder {
   readonly verdict: 'found' | 'none' | 'unknown';
@@ -87,7 +86,7 @@ class AccessModel implements SerialModel {
         .map((step, index) => ({ slot, index, step, isTaken: taken.has(index) }))
         .filter(({ step }) => states.has(step.word!));
       this.#taken.push(...places.filter(({ isTaken }) => isTaken));
-      const operations = isWhole(slot) ? wholeRuns(places, promisedAccess) : places.map((place) => [place]);
+      const operations = isWhole(slot) ? runsOf(places) : places.map((place) => [place]);
       const first = this.#operations.length;
       for (const [index, operation] of operations.entries()) {
         for (let before = 0; before < index; before += 1) {
@@ -198,8 +197,11 @@ class AccessModel implements SerialModel {
   }
 }
 
-function promisedAccess({ step: { isTurn, word } }: Place): PromisedAccess {
-  return { isTurn, place: word! };
+/** By what belongs together. */
+function runsOf(places: readonly Place[]): readonly (readonly Place[])[] {
+  const runs = new Map<number, Place[]>();
+  for (const place of places) runs.set(place.step.run, [...(runs.get(place.step.run) ?? []), place]);
+  return [...runs.values()];
 }
 
 /** Whether relaxed memory keeps the order of two operations of a slot. */

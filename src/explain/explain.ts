@@ -234,7 +234,9 @@ const CONCLUSIONS = {
 function summaryOf(told: string, { kind, opcodes, weakShape, witness }: AccessAnswer): string {
   switch (kind) {
     case 'legal':
-      return `legal: accesses of ${listText(opcodes)} came in between others, which they never promised not to (${told})`;
+      return opcodes.length === 0
+        ? `legal: others saw what lanes do around their opcodes by itself, which is no part of a promise (${told})`
+        : `legal: accesses of ${listText(opcodes)} came in between others, which they never promised not to (${told})`;
     case 'broken promise':
       return opcodes.length === 0 ? told : `${told}; ${listText(opcodes)} promised to happen at once`;
     case 'not sequential':

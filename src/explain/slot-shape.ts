@@ -28,6 +28,7 @@ import {
 import type { PlacedSlot } from '../record/index.ts';
 import { hull, type Interval, single } from './interval.ts';
 import { Cursor, Locals } from './shape-locals.ts';
+import { WholeRuns } from './whole-runs.ts';
 
 /** What step number `step` of the slot loaded, plus a constant. */
 export interface LoadedValue {
@@ -57,8 +58,10 @@ export interface SlotStep {
   readonly isValueUsed: boolean;
   /** Whether it may not happen at all. */
   readonly isConditional: boolean;
-  /** Whether it is of the kernel's turn around the opcode, and not of the opcode. */
-  readonly isTurn: boolean;
+  /** What of the slot it belongs to: see {@link WholeRuns}. */
+  readonly run: number;
+  /** Whether that is what its opcode does. */
+  readonly isOfOpcode: boolean;
 }
 
 /** A record of the debug log that a slot appends. */
@@ -140,6 +143,9 @@ class ShapeWalk {
   readonly #tables: ReadonlyMap<string, Uint32Array>;
   readonly #steps: SlotStep[] = [];
   readonly #records: OpenRecord[] = [];
+  readonly #runs = new WholeRuns();
+  /** Handlers that this is in. */
+  #depth = 0;
   #own: OwnWords;
   /** How things stood where the innermost loop may have been left, and where the handler may have been. */
   #breaks: (readonly [Locals, OwnWords])[] = [];
@@ -282,7 +288,7 @@ class ShapeWalk {
     if (ending !== 'finish') return;
     this.#mayHaveFinished = true;
     // A turn that may have ended here ended with the status that the slot had.
-    if (isOfOpcode(locals)) this.#finishes.push(own);
+    if (this.#depth > 0) this.#finishes.push(own);
     else this.#endings.add(own[SlotWord.STATUS]);
   }
 
@@ -363,7 +369,9 @@ class ShapeWalk {
       ['slotBase', this.#slotBase],
       ['argumentBase', argumentBase],
     ]);
+    this.#depth += 1;
     const ending = this.#block(definition.body, locals);
+    this.#depth -= 1;
     const ways = this.#finishes;
     [this.#mayHaveFinished, this.#finishes] = [mayHaveFinished, finishes];
     if (ending === 'fault') {
@@ -432,9 +440,10 @@ class ShapeWalk {
     locals: Locals,
     isValueUsed: boolean,
   ): void {
-    if (statement.memory === 'debug' && this.#prints(statement, index, locals)) return;
     const start = statement.memory === 'debug' ? this.#kernel.controlWords : 0;
     const word = typeof index === 'number' ? start + index : undefined;
+    const run = this.#runs.next({ isTurn: this.#depth === 0, place: word });
+    if (statement.memory === 'debug' && this.#prints(statement, index, locals)) return;
     const [first, last] = [start + within.low, start + within.high];
     if (statement.memory === 'debug') this.#usesDebugFreely = true;
     if (statement.kind === 'load') {
@@ -446,8 +455,8 @@ class ShapeWalk {
     if (statement.kind !== 'store') locals.set(statement.name, { step: this.#steps.length, plus: 0 });
     const kind = statement.kind === 'atomic' ? 'modify' : statement.kind;
     const isConditional = this.#isConditional;
-    const isTurn = !isOfOpcode(locals);
-    this.#steps.push({ kind, word, first, last, value, expected, operation, isValueUsed, isConditional, isTurn });
+    const [place, isOfOpcode] = [{ word, first, last }, this.#depth > 0];
+    this.#steps.push({ kind, ...place, value, expected, operation, isValueUsed, isConditional, run, isOfOpcode });
   }
 
   #operandsOf(statement: AccessStatement, locals: Locals): Pick<SlotStep, 'value' | 'expected' | 'operation'> {
@@ -489,11 +498,6 @@ class ShapeWalk {
 
 type AccessStatement = Extract<Statement, { kind: 'load' | 'store' | 'atomic' | 'compareExchange' }>;
 type Way = readonly [ending: Ending, locals: Locals, own: OwnWords];
-
-/** Whether these are the locals of a handler: those of the turn have no arguments. */
-function isOfOpcode(locals: Locals): boolean {
-  return locals.has('argumentBase');
-}
 
 /** Endings of two ways are joined to the one after which more is run. */
 const ORDER: readonly Ending[] = ['next', 'break', 'finish', 'fault'];

@@ -4,29 +4,27 @@
 export interface PromisedAccess {
   /** Whether it is of the kernel's turn around the opcode, and not of the opcode. */
   readonly isTurn: boolean;
-  /** The word that it goes to. */
-  readonly place: number | string;
+  /** The word that it goes to; undefined if that is not known. */
+  readonly place: number | string | undefined;
 }
 
 /**
- * The accesses of a slot that promised to happen at once, in runs that nobody comes in between of.
+ * Tells, of the accesses that a slot makes to memory it shares, told one after the other, which of them nobody may come in
+ * between of if its opcode promised to happen at once: those of one run.
  *
  * The promise is the opcode's. What its lane does before and after, such as counting the slot as done, comes by itself: others
  * may see a store of the opcode and not yet the count. Accesses of the turn that follow each other on one word stay together,
  * so that counting in two accesses where one is called for is noticed.
  */
-export function wholeRuns<Access>(
-  accesses: readonly Access[],
-  describe: (access: Access) => PromisedAccess,
-): readonly (readonly Access[])[] {
-  const runs: Access[][] = [];
-  let previous: number | string | undefined;
-  for (const access of accesses) {
-    const { isTurn, place } = describe(access);
+export class WholeRuns {
+  #run = 0;
+  #previous: number | string | undefined;
+
+  /** The number of the run that the next access is of. */
+  next({ isTurn, place }: PromisedAccess): number {
     const key = isTurn ? place : 'opcode';
-    if (key === previous) runs.at(-1)?.push(access);
-    else runs.push([access]);
-    previous = key;
+    if (key === undefined || key !== this.#previous) this.#run += 1;
+    this.#previous = key;
+    return this.#run;
   }
-  return runs;
 }

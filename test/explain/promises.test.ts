@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { type Explanation, explain } from '../../src/explain/index.ts';
 import { exhaust } from '../../src/explore/index.ts';
-import { defineKernel, type Kernel, opcode } from '../../src/kernel/index.ts';
+import {
+  defineKernel,
+  type Expression,
+  finishKernel,
+  type Kernel,
+  opcode,
+  type Statement,
+} from '../../src/kernel/index.ts';
 import { MUTANTS, mutate } from '../../src/mutants/index.ts';
 import { ControlWord, Opcode, Priority } from '../../src/protocol/index.ts';
 import { type Scenario, scenarioOfSlots } from '../../src/scenario/index.ts';
@@ -73,6 +80,8 @@ describe('the promise to happen at once', () => {
     const scenario = epoch(watchingKernel(true), [WATCH], [Opcode.STORE_U32, 1, FLAG]);
     const explained = explainedByWord(scenario, RESULT);
     expect(explained.get(1)).toMatchObject({ verdict: 'serializable', violated: 'slot-serial', brokenPromises: [] });
+    expect(explained.get(1)?.summary).toContain('what lanes do around their opcodes');
+    expect(explained.get(1)?.argument.join(' ')).not.toContain('never promised');
     expect(explained.get(10)).toMatchObject({ verdict: 'unserializable', brokenPromises: ['WATCH'] });
   });
 
@@ -116,4 +125,92 @@ describe('the promise to happen at once', () => {
     });
     expect(explained.get(1)?.summary).toContain('orders of their accesses do, of which it is not known');
   });
+
+  it.each(['WATCH first', 'SET first'])('holds where it is not told what slots access, %s', (first) => {
+    const [set, watch] = [0x4000_0002, 0x4000_0003];
+    const [other, times] = [FLAG + 3, FLAG + 4];
+    const atomically = { promisesAtomicity: true };
+    // Loops for as long as memory says: too long to be followed.
+    const kernel = defineKernel({
+      name: 'opaque',
+      slotCount: 8,
+      opcodes: [
+        opcode(
+          'SET',
+          set,
+          [],
+          ($) => {
+            const below = $.load('control', times);
+            $.loop({ below, atMost: 100_000 }, () => $.store('control', other, 1));
+            $.store('control', FLAG, 1);
+            $.store('control', times, below);
+          },
+          atomically,
+        ),
+        opcode(
+          'WATCH',
+          watch,
+          [],
+          ($) => {
+            $.loop({ below: $.load('control', times), atMost: 100_000 }, () => $.store('control', other, 1));
+            const flag = $.load('control', FLAG);
+            $.store('control', RESULT, $.load('control', ControlWord.DONE_COUNT).times(10).plus(flag));
+          },
+          atomically,
+        ),
+      ],
+    });
+    const slots = first === 'SET first' ? ([[set], [watch]] as const) : ([[watch], [set]] as const);
+    const explained = explainedByWord(epoch(kernel, ...slots), RESULT);
+    expect([...explained.keys()]).toContain(1);
+    expect(explained.get(1)?.verdict).not.toBe('unserializable');
+  });
+
+  it('is the opcode’s in a turn that calls a name of its own argumentBase', () => {
+    const kernel = withTurn(watchingKernel(true), (dispatch) => [
+      { kind: 'let', name: 'argumentBase', value: dispatch.argumentBase },
+      { ...dispatch, argumentBase: { kind: 'local', name: 'argumentBase' } },
+    ]);
+    const explained = explainedByWord(epoch(kernel, [WATCH], [Opcode.STORE_U32, 1, FLAG]), RESULT);
+    expect(explained.get(1)).toMatchObject({ verdict: 'serializable', brokenPromises: [] });
+    expect(explained.get(10)).toMatchObject({ verdict: 'unserializable', brokenPromises: ['WATCH'] });
+  });
+
+  it('leaves alone two loads of a turn with another between them, whether or not anybody stores to that', () => {
+    const load = (name: string, word: number): Statement => {
+      return { kind: 'load', name, memory: 'control', index: { kind: 'constant', value: word }, access: 'atomic' };
+    };
+    const [difference, other] = [FLAG + 8, FLAG + 4];
+    const kernel = withTurn(watchingKernel(true), (dispatch) => [
+      load('before', FLAG),
+      load('between', other),
+      load('after', FLAG),
+      {
+        kind: 'store',
+        memory: 'control',
+        index: binary('add', { kind: 'constant', value: difference }, { kind: 'local', name: 'slotIndex' }),
+        value: binary('subtract', { kind: 'local', name: 'after' }, { kind: 'local', name: 'before' }),
+        access: 'atomic',
+      },
+      dispatch,
+    ]);
+    const two = [[Opcode.NOP], [Opcode.STORE_U32, 1, FLAG]] as const;
+    for (const slots of [two, [...two, [Opcode.STORE_U32, 0, other] as const]]) {
+      const explained = explainedByWord(epoch(kernel, ...slots), difference);
+      expect(explained.get(1)).toMatchObject({ verdict: 'serializable', violated: 'slot-serial', brokenPromises: [] });
+    }
+  });
 });
+
+type Dispatch = Extract<Statement, { kind: 'dispatch' }>;
+
+/** A kernel with something else where its turn dispatches. */
+function withTurn(kernel: Kernel, write: (dispatch: Dispatch) => readonly Statement[]): Kernel {
+  const { identity: _, ...definition } = kernel;
+  const turn = kernel.turn.flatMap((statement) => (statement.kind === 'dispatch' ? write(statement) : [statement]));
+  return finishKernel({ ...definition, turn });
+}
+
+function binary(operator: 'add' | 'subtract', left: Expression, right: Expression): Expression {
+  return { kind: 'binary', operator, left, right };
+}

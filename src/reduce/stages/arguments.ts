@@ -102,7 +102,10 @@ function withArguments(slot: Slot, rewrite: (value: number, argument: number) =>
   return args.every((value, index) => value === slot.args[index]) ? slot : { ...slot, args };
 }
 
-/** Whether two arguments of a slot that may be words become one: what gets in its own way is another failure. */
+/**
+ * Whether two arguments of a slot that may be words become one: what gets in its own way is another failure. Told by their
+ * values: that LOAD_U32 counts the place of its result from the first observable is not looked at.
+ */
 function becomesItsOwnNeighbour(before: Slot, after: Slot): boolean {
   const args = Array.from(after.args);
   return args.some((value, index) => {
@@ -127,9 +130,9 @@ async function tryRewrite(
   const { kernel } = candidate;
   const strays = rewritten.some(({ placed }, index) => {
     const before = places[index].placed;
-    if (kernel === undefined || placed === before) return false;
+    if (placed === before) return false;
     if (becomesItsOwnNeighbour(before.slot, placed.slot)) return true;
-    return straysIntoProtocol(kernel, placed.slotIndex, before.slot, placed.slot);
+    return kernel !== undefined && straysIntoProtocol(kernel, placed.slotIndex, before.slot, placed.slot);
   });
   if (strays) return candidate;
   const next = withPlaces(candidate, rewritten);
