@@ -6,7 +6,7 @@
 import type { MemoryModel } from '../explore/index.ts';
 import { findSerialOrder, type SerialModel } from '../serial/index.ts';
 import { applyCommuting, type Question } from './question.ts';
-import { isLoaded, type ShapeValue, type SlotStep } from './slot-shape.ts';
+import { isLoaded, mayReach, type ShapeValue, type SlotStep } from './slot-shape.ts';
 
 export interface AccessOrder {
   readonly verdict: 'found' | 'none' | 'unknown';
@@ -30,7 +30,7 @@ export function orderAccesses(
   const { slots, analysis, askedRegions, waiting } = question;
   const batches = new Set(slots.map((slot) => analysis.batchOf[slot]));
   if (batches.size > 1 || askedRegions.length > 0 || waiting !== undefined) return undefined;
-  if (!slots.every((slot) => isPlain(question, slot))) return undefined;
+  if (!slots.every((slot) => isPlain(question, slot) && takesWhatIsKnown(question, slot))) return undefined;
   const model = new AccessModel(question, isWhole, memory);
   const result = findSerialOrder(model, { order: { pairs: model.pairs }, maxNodes });
   return { verdict: result.verdict, nodes: result.nodes };
@@ -42,6 +42,20 @@ function isPlain({ analysis, stateWords, faults }: Question, slot: number): bool
   if (isOpaque || end !== 'done' || faults[slot] !== 'none') return false;
   if (records.length > 0 && stateWords.includes(analysis.scenario.kernel.controlWords)) return false;
   return steps.every((step) => step.word !== undefined && !step.isConditional && hasKnownValues(step));
+}
+
+/**
+ * Whether all that a slot's steps take of others was found in a word that is followed, or loaded from one that keeps the value
+ * it had: a slot that seemed to write it may turn out not to.
+ */
+function takesWhatIsKnown({ analysis, slots, stateWords }: Question, slot: number): boolean {
+  const { steps } = analysis.shapes[slot];
+  return steps.flatMap(takenBy).every((index) => {
+    const { kind, word } = steps[index];
+    if (word === undefined || stateWords.includes(word)) return word !== undefined;
+    const writers = slots.flatMap((each) => analysis.shapes[each].steps.filter((step) => step.kind !== 'load'));
+    return kind === 'load' && !writers.some((step) => mayReach(step, word));
+  });
 }
 
 function hasKnownValues({ kind, value, expected }: SlotStep): boolean {
@@ -78,9 +92,12 @@ class AccessModel implements SerialModel {
     this.#words = question.initial.slice();
     this.#asked = new Set(question.askedWords);
     const states = new Set(question.stateWords);
-    this.#found = new Map(question.slots.map((slot) => [slot, question.analysis.shapes[slot].steps.map(() => 0)]));
+    const { shapes } = question.analysis;
+    // What is in no word that is followed stays what it was.
+    const before = ({ word }: SlotStep) => (states.has(word!) ? 0 : question.initial[word!]);
+    this.#found = new Map(question.slots.map((slot) => [slot, shapes[slot].steps.map(before)]));
     for (const slot of question.slots) {
-      const { steps } = question.analysis.shapes[slot];
+      const { steps } = shapes[slot];
       const taken = new Set(steps.flatMap(takenBy));
       const places = steps
         .map((step, index) => ({ slot, index, step, isTaken: taken.has(index) }))

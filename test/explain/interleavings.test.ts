@@ -3,8 +3,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { DEFAULT_RUNS, explain } from '../../src/explain/index.ts';
 import { exhaust, sample, type TracedAccess } from '../../src/explore/index.ts';
 import { findOpcode } from '../../src/kernel/index.ts';
-import type { Scenario, ScenarioOutcome } from '../../src/scenario/index.ts';
-import { anyScenario, isSerial, sameAs } from './random-epochs.ts';
+import { ControlWord, Opcode, Priority } from '../../src/protocol/index.ts';
+import { freshSnapshot, type Scenario, type ScenarioOutcome, scenarioOfSlots } from '../../src/scenario/index.ts';
+import { anyScenario, isSerial, Racy, racyKernel, sameAs } from './random-epochs.ts';
 
 /** Random epochs of each kind in the default run; more with VRRL_EXPLAIN_RUNS. */
 const RUNS = Number(process.env['VRRL_EXPLAIN_RUNS'] ?? 150);
@@ -73,6 +74,24 @@ describe('explained level by level as running every interleaving says', () => {
       }),
       { numRuns: RUNS },
     );
+  });
+
+  it('for a load of a word that only a slot of a disabled tenant would store to', () => {
+    const slots = [
+      { opcode: Racy.TAKE, tenant: 0, args: [162, 168] },
+      { opcode: Racy.SWAP, tenant: 0, args: [162, 162] },
+      { opcode: Opcode.LOAD_U32, tenant: 0, args: [164, 8] },
+      { opcode: Opcode.COMPARE_SWAP, tenant: 2, args: [164, 0, 0] },
+    ];
+    const initial = freshSnapshot(racyKernel);
+    initial[164] = 1;
+    initial[ControlWord.TENANT_MASKS + 2] = 0;
+    const placed = slots.map((slot, slotIndex) => ({ slotIndex, slot: { ...slot, priority: Priority.NORMAL } }));
+    const scenario = scenarioOfSlots(racyKernel, placed, initial);
+    exhaust(scenario, { maxRuns: MAX_RUNS }, ({ outcome }) => {
+      expectRight(scenario, { ...outcome, words: outcome.words.slice() });
+      return false;
+    });
   });
 
   it('for what was made up', () => {
