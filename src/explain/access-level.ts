@@ -169,10 +169,9 @@ class AccessSearch {
   }
 
   #broken(found: Looked['found'], holds: Level | undefined): AccessAnswer {
-    const torn = this.#small.slots.filter(
-      (slot) => promises(this.#small, slot) && partsOf(this.#small, slot).some((accesses) => accesses > 1),
-    );
-    const opcodes = opcodesOf(this.#small, torn);
+    // A contradiction may be explained by itself, and break promises only with the rest of its component.
+    const ofSmall = tornOpcodes(this.#small);
+    const opcodes = ofSmall.length > 0 ? ofSmall : tornOpcodes(this.#question);
     const how = found === undefined ? '' : 'Only with other accesses in between theirs is it given: ';
     return this.#answer({
       kind: 'broken promise',
@@ -451,6 +450,14 @@ function partsOf(question: Question, slot: number): readonly number[] {
 
 /** The run of records that an opcode appends and does nothing else. */
 const RECORDS_ALONE = -1;
+
+/** Opcodes that promise to be whole and make more than one access. */
+function tornOpcodes(question: Question): string[] {
+  const torn = question.slots.filter(
+    (slot) => promises(question, slot) && partsOf(question, slot).some((accesses) => accesses > 1),
+  );
+  return opcodesOf(question, torn);
+}
 
 function opcodesOf({ analysis }: Question, slots: readonly number[]): string[] {
   const { kernel, slots: placed } = analysis.scenario;
