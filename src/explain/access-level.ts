@@ -1,6 +1,14 @@
 /** The levels access-serial and weak: what interleavings of single accesses give, of some slots by themselves. */
 
-import { exhaust, type MemoryModel, type Run, sample, type TracedAccess, tracedCommute } from '../explore/index.ts';
+import {
+  exhaust,
+  type MemoryModel,
+  placeOf,
+  type Run,
+  sample,
+  type TracedAccess,
+  tracedCommute,
+} from '../explore/index.ts';
 import { findOpcode } from '../kernel/index.ts';
 import { compareSnapshots } from '../observe/index.ts';
 import type { Scenario, ScenarioOutcome } from '../scenario/index.ts';
@@ -26,15 +34,20 @@ export interface AccessAnswer {
   readonly notKnown: readonly string[];
 }
 
-/** Where nobody wants to know more than that no order of whole slots gives it. */
-export const ACCESSES_NOT_ASKED: AccessAnswer = {
-  kind: 'unknown',
-  holds: undefined,
+const NOTHING_TOLD = {
   opcodes: [],
   argument: [],
   witness: undefined,
   rows: [],
   weakShape: undefined,
+  notKnown: [],
+} as const;
+
+/** Where nobody wants to know more than that no order of whole slots gives it. */
+export const ACCESSES_NOT_ASKED: AccessAnswer = {
+  ...NOTHING_TOLD,
+  kind: 'unknown',
+  holds: undefined,
   notKnown: ['what single accesses give was not asked'],
 };
 
@@ -243,15 +256,7 @@ class AccessSearch {
   }
 
   #answer(given: Pick<AccessAnswer, 'kind' | 'holds'> & Partial<AccessAnswer>): AccessAnswer {
-    return {
-      opcodes: [],
-      argument: [],
-      witness: undefined,
-      rows: [],
-      weakShape: undefined,
-      notKnown: [],
-      ...given,
-    };
+    return { ...NOTHING_TOLD, ...given };
   }
 
   #shown(question: Question, { token, trace, memory }: FoundRun): Pick<AccessAnswer, 'rows' | 'witness'> {
@@ -279,7 +284,7 @@ class AccessSearch {
       return Math.max(1, Math.ceil(this.#budget.runsLeft * part));
     };
     const all = exhaust(scenario, { memory, maxRuns: share(SHARE_OF_ALL), maxSteps: MAX_STEPS }, onRun);
-    const whole: ReadonlySet<number> = wanted === 'whole' ? wholeRecords(question) : new Set();
+    const whole = drawnWhole(question, wanted);
     const isWanted = () => found !== undefined && (wanted === 'any' || found.isWhole);
     for (const sampler of ['pct', 'urw'] as const) {
       if (all.complete || isWanted() || this.#budget.isSpent) break;
@@ -292,7 +297,7 @@ class AccessSearch {
   #drawn(question: Question, wanted: Wanted): FoundRun | undefined {
     let found: FoundRun | undefined;
     const runs = Math.min(MAX_DRAWN, Math.ceil(this.#budget.runsLeft * SHARE_OF_SAMPLES));
-    const whole: ReadonlySet<number> = wanted === 'whole' ? wholeRecords(question) : new Set();
+    const whole = drawnWhole(question, wanted);
     if (this.#budget.isSpent || runs <= 0) return undefined;
     const isOver = () => this.#budget.isSpent;
     const onRun = this.#listener(question, 'sequential', { wanted, isOver }, (run) => {
@@ -392,10 +397,11 @@ function keepsWhole(trace: readonly TracedAccess[], whole: ReadonlySet<number>):
 function groupsOf(trace: readonly TracedAccess[], whole: ReadonlySet<number>): readonly number[] {
   const runs = new Map([...whole].map((record) => [record, new WholeRuns()]));
   const firstOf = new Map<string, number>();
-  return trace.map(({ record, memory, word, isTurn }, index) => {
+  return trace.map((access, index) => {
+    const { record, memory, isTurn } = access;
     const ofRecord = memory === 'ring' ? undefined : runs.get(record);
     if (ofRecord === undefined) return index;
-    const key = `${record} ${ofRecord.next({ isTurn, place: `${memory}[${word}]` })}`;
+    const key = `${record} ${ofRecord.next({ isTurn, place: placeOf(access) })}`;
     const first = firstOf.get(key) ?? index;
     firstOf.set(key, first);
     return first;
@@ -423,6 +429,11 @@ function promises({ analysis }: Question, slot: number): boolean {
 /** Of the slots of a question, counted among themselves, those that are to be whole. */
 function wholeRecords(question: Question): ReadonlySet<number> {
   return new Set(question.slots.flatMap((slot, record) => (promises(question, slot) ? [record] : [])));
+}
+
+/** The same where runs are drawn for what is wanted. */
+function drawnWhole(question: Question, wanted: Wanted): ReadonlySet<number> {
+  return wanted === 'whole' ? wholeRecords(question) : new Set();
 }
 
 /** Whether nobody comes in between any accesses of a question's slots, so that their single accesses give nothing else. */

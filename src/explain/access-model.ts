@@ -46,15 +46,15 @@ function isPlain({ analysis, stateWords, faults }: Question, slot: number): bool
 
 /**
  * Whether all that a slot's steps take of others was found in a word that is followed, or loaded from one that keeps the value
- * it had: a slot that seemed to write it may turn out not to.
+ * it had: a slot that seemed to write it may turn out not to. Asked of slots that are plain.
  */
 function takesWhatIsKnown({ analysis, slots, stateWords }: Question, slot: number): boolean {
   const { steps } = analysis.shapes[slot];
   return steps.flatMap(takenBy).every((index) => {
     const { kind, word } = steps[index];
-    if (word === undefined || stateWords.includes(word)) return word !== undefined;
-    const writers = slots.flatMap((each) => analysis.shapes[each].steps.filter((step) => step.kind !== 'load'));
-    return kind === 'load' && !writers.some((step) => mayReach(step, word));
+    if (stateWords.includes(word!)) return true;
+    const writes = (step: SlotStep) => step.kind !== 'load' && mayReach(step, word!);
+    return kind === 'load' && !slots.some((each) => analysis.shapes[each].steps.some(writes));
   });
 }
 

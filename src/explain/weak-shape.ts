@@ -65,6 +65,6 @@ function does({ kind }: TracedAccess, step: Step): boolean {
   return step === 'S' ? kind !== 'load' : kind !== 'store';
 }
 
-export function isSameWord(left: TracedAccess, right: TracedAccess): boolean {
+function isSameWord(left: TracedAccess, right: TracedAccess): boolean {
   return left.word === right.word && left.memory === right.memory;
 }

@@ -1,7 +1,7 @@
 /** Which accesses can be taken in either order with the same effect, when every load returns the newest store. */
 
 import { READ_MODIFY_WRITES, StepCode } from '../kernel/index.ts';
-import { placeOf } from './meetings.ts';
+import { isFold, placeOf } from './meetings.ts';
 import type { TracedAccess } from './run.ts';
 import type { StepMachine } from './step-machine.ts';
 
@@ -43,12 +43,9 @@ export function commute(left: Access, right: Access): boolean {
 export function tracedCommute(left: TracedAccess, right: TracedAccess): boolean {
   if (placeOf(left) !== placeOf(right)) return true;
   if (left.stored === undefined && right.stored === undefined) return true;
-  const fold = foldOf(left);
-  return fold !== undefined && fold === foldOf(right);
+  return isFold(left) && isFold(right) && foldOf(left) === foldOf(right);
 }
 
-/** What an access does to its word, if accesses that do the same can change places with it. */
-function foldOf({ kind, usesFound }: TracedAccess): TracedAccess['kind'] | undefined {
-  if (usesFound || kind === 'store' || kind === 'exchange') return undefined;
+function foldOf({ kind }: TracedAccess): TracedAccess['kind'] {
   return kind === 'subtract' ? 'add' : kind;
 }

@@ -12,7 +12,7 @@ export {
   laneRowsBeside,
 } from './lane-rows.ts';
 export { type LaneNames, laneTable } from './lane-table.ts';
-export { accessesThatMatter } from './meetings.ts';
+export { accessesThatMatter, placeOf } from './meetings.ts';
 export type {
   ExhaustOptions,
   ExhaustResult,

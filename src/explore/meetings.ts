@@ -33,14 +33,24 @@ export function accessesThatMatter(
 }
 
 function meet(meetings: Map<string, Meeting>, access: TracedAccess): void {
-  const { record, kind, usesFound } = access;
-  const isFold = !usesFound && kind !== 'store' && kind !== 'exchange';
+  const { record, kind } = access;
+  const isOneFold = isFold(access);
   const place = placeOf(access);
-  const known = meetings.get(place) ?? { record, isShared: false, isWritten: false, kind: isFold ? kind : undefined };
+  const known = meetings.get(place) ?? {
+    record,
+    isShared: false,
+    isWritten: false,
+    kind: isOneFold ? kind : undefined,
+  };
   meetings.set(place, known);
   if (known.record !== record) known.isShared = true;
   if (kind !== 'load') known.isWritten = true;
-  if (known.kind !== kind || !isFold) known.kind = undefined;
+  if (known.kind !== kind || !isOneFold) known.kind = undefined;
+}
+
+/** Whether an access can change places with one that does the same: nobody reads what it found, and it keeps what was there. */
+export function isFold({ kind, usesFound }: TracedAccess): boolean {
+  return !usesFound && kind !== 'store' && kind !== 'exchange';
 }
 
 /** `control[42]`. */

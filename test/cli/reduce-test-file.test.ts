@@ -61,18 +61,10 @@ let attempts = 0;
 test('one of a race on threads shows it there again', { retry: 2 }, async () => {
   attempts += 1;
   const slots = Array.from({ length: 4 }, (_, slot) => ({ opcode: ADD, args: [1, slot < 2 ? 190 : 200 + slot] }));
-  await makeRecording(folder.at(`slow-${attempts}.vrrl`), slowKernel(), [slots]);
+  const log = folder.at(`slow-${attempts}.vrrl`);
+  await makeRecording(log, slowKernel(), [slots]);
   const output = folder.at(`on-threads-${attempts}.vrrl`);
-  const argv = [
-    'reduce',
-    folder.at(`slow-${attempts}.vrrl`),
-    '-o',
-    output,
-    '--no-explorer',
-    '-q',
-    '--backend',
-    'threads',
-  ];
+  const argv = ['reduce', log, '-o', output, '--no-explorer', '-q', '--backend', 'threads'];
   expect((await vrrl(argv)).exitCode).toBe(0);
   const { status, output: said } = runTest(folder.at(`on-threads-${attempts}.test.mjs`));
   expect(said).toContain('word in the observables');

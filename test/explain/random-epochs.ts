@@ -27,6 +27,20 @@ export const Racy = {
 const FIRST = 162;
 const WORDS = 4;
 
+/** Looks at a word and at how many slots are done, which lanes count after their opcodes. */
+function looking(name: string, code: number, promisesAtomicity: boolean) {
+  return opcode(
+    name,
+    code,
+    ['word', 'result'],
+    ($, word, result) => {
+      const value = $.load('control', word);
+      $.store('control', result, $.load('control', ControlWord.DONE_COUNT).times(10).plus(value));
+    },
+    { promisesAtomicity },
+  );
+}
+
 /** Words 162 … 165 are fought over, one of them ignored; 166 … 170 and 322 … 325 are for results. */
 export const racyKernel: Kernel = defineKernel({
   name: 'racy',
@@ -70,21 +84,8 @@ export const racyKernel: Kernel = defineKernel({
       const before = $.compareExchange('control', word, 0, 1);
       $.store('control', result, before.equals(0).select(5, 6));
     }),
-    // How many slots are done is what lanes count after their opcodes.
-    opcode('PEEK', Racy.PEEK, ['word', 'result'], ($, word, result) => {
-      const value = $.load('control', word);
-      $.store('control', result, $.load('control', ControlWord.DONE_COUNT).times(10).plus(value));
-    }),
-    opcode(
-      'SNAPSHOT',
-      Racy.SNAPSHOT,
-      ['word', 'result'],
-      ($, word, result) => {
-        const value = $.load('control', word);
-        $.store('control', result, $.load('control', ControlWord.DONE_COUNT).times(10).plus(value));
-      },
-      { promisesAtomicity: true },
-    ),
+    looking('PEEK', Racy.PEEK, false),
+    looking('SNAPSHOT', Racy.SNAPSHOT, true),
   ],
   regions: [{ name: 'scratch', area: 'control', start: 165, count: 1, equivalence: 'ignored' }],
 });
